@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apache/config.h - configuration records: what the directives said, per server and per directory.
  *
- * Filled by apache/directives (rows of directives.def), merged here, frozen after post-config. Unset values are told apart from set
- * ones (-1, NULL); the accessors give effective values: directory, else server, else default.
+ * Filled by apache/directives (rows of directives.def), merged here, frozen after post-config.
+ * Unset values are told apart from set ones (-1, NULL); the accessors give effective values:
+ * directory, else server, else default.
  */
 #ifndef CASK_APACHE_CONFIG_H
 #define CASK_APACHE_CONFIG_H
@@ -20,8 +21,8 @@ extern module AP_MODULE_DECLARE_DATA wsgi_module;
 /* A daemon group as defined by WSGIDaemonProcess. */
 struct cask_config_group {
     struct cask_group_spec spec;
-    server_rec *server;   /* where it was defined */
-    const char *location; /* "file:line" */
+    server_rec *server;       /* where it was defined */
+    const char *location;     /* "file:line" */
     apr_array_header_t *apps; /* struct cask_spec_app: preload list, filled from aliases */
     /* set in post-config, retained over restarts */
     int listen_fd;
@@ -33,29 +34,29 @@ struct cask_config_group {
 
 /* WSGIScriptAlias, WSGIScriptAliasMatch. */
 struct cask_config_alias {
-    const char *alias;       /* URL prefix, or the regex text */
-    ap_regex_t *regex;       /* NULL for a prefix */
+    const char *alias; /* URL prefix, or the regex text */
+    ap_regex_t *regex; /* NULL for a prefix */
     const char *target;
-    const char *process_group;     /* options; NULL when not given */
+    const char *process_group; /* options; NULL when not given */
     const char *application_group;
     const char *callable_object;
-    int pass_authorization;        /* -1 not given */
-    const char *location;          /* "file:line" */
+    int pass_authorization; /* -1 not given */
+    const char *location;   /* "file:line" */
 };
 
 /* Values that a server and a directory can have. */
 struct cask_config_scope {
-    const char *process_group;     /* NULL unset; may hold %{…} */
+    const char *process_group; /* NULL unset; may hold %{…} */
     const char *application_group;
     const char *callable_object;
-    int pass_authorization;        /* -1 unset */
+    int pass_authorization; /* -1 unset */
     int chunked_request;
     int script_reloading;
 };
 
 struct cask_config_server {
     struct cask_config_scope scope;
-    apr_array_header_t *aliases;   /* struct cask_config_alias; vhost's first, then main's */
+    apr_array_header_t *aliases; /* struct cask_config_alias; vhost's first, then main's */
     server_rec *server;
 };
 
@@ -68,8 +69,8 @@ struct cask_config_main {
     const char *python_home;
     const char *python_path;
     const char *socket_prefix;
-    int restrict_embedded;         /* -1 unset */
-    apr_hash_t *groups;            /* name → struct cask_config_group *, of the whole server */
+    int restrict_embedded;          /* -1 unset */
+    apr_hash_t *groups;             /* name → struct cask_config_group *, of the whole server */
     apr_array_header_t *group_list; /* the same, in order of definition */
 };
 
@@ -93,12 +94,15 @@ cask_config_of_request(const request_rec *r)
     return (struct cask_config_dir *)ap_get_module_config(r->per_dir_config, &wsgi_module);
 }
 
-/* check_config hook: numbered warnings about surroundings, errors about text that only the whole configuration shows (architecture.md §6). */
-int cask_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *main_server);
+/* check_config hook: numbered warnings about surroundings, errors about text that only the whole
+ * configuration shows (architecture.md §6). */
+int cask_config_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                      server_rec *main_server);
 /* test_config hook: -t -D DUMP_CASK. */
 void cask_config_dump(apr_pool_t *pconf, server_rec *main_server);
-/* post_config, first step: fills what only the whole configuration tells: uids, interpreter, engine, socket paths, preload lists. Fills
- * spec.fault instead of failing for wrong surroundings. */
+/* post_config, first step: fills what only the whole configuration tells: uids, interpreter,
+ * engine, socket paths, preload lists. Fills spec.fault instead of failing for wrong surroundings.
+ */
 int cask_config_resolve(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/routing.h - which application, group and interpreter a request goes to; decided from frozen configuration. */
+/* apache/routing.h - which application, group and interpreter a request goes to; decided from
+ * frozen configuration. */
 #ifndef CASK_APACHE_ROUTING_H
 #define CASK_APACHE_ROUTING_H
 
@@ -11,10 +12,10 @@ struct cask_config_group;
 
 /* The names a request resolved to; in the request pool. */
 struct cask_route {
-    const char *process_group;      /* "" embedded */
-    const char *application_group;  /* "" main interpreter */
+    const char *process_group;     /* "" embedded */
+    const char *application_group; /* "" main interpreter */
     const char *callable;
-    const char *script;             /* r->filename */
+    const char *script;              /* r->filename */
     struct cask_config_group *group; /* NULL embedded */
     bool pass_authorization;
     bool chunked_request;
@@ -25,7 +26,8 @@ struct cask_route {
 int cask_routing_translate(request_rec *r);
 /* True when the request's handler is ours ("wsgi-script", "application/x-httpd-wsgi"). */
 bool cask_routing_is_ours(const request_rec *r);
-/* Checks of the target (ExecCGI, existence, directory, path info), then names and group. OK, or an HTTP status with the line already logged. */
+/* Checks of the target (ExecCGI, existence, directory, path info), then names and group. OK, or an
+ * HTTP status with the line already logged. */
 int cask_routing_resolve(request_rec *r, struct cask_route *ret_route);
 
 #endif

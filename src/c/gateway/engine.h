@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/engine.h - the door: everything httpd's side and the daemon's main program ask of Python.
  *
- * apache/embed and proc/daemon include this header for the types only; they get the functions through cask_engine_entry() (embedded:
- * dlsym; daemon: from entry/). The header is plain C without Python.h. No exception leaves the door: outcomes and problems do.
- * (Layer rule: this header belongs to the seams of architecture.md §3 and may be included by apache/ and proc/.)
+ * apache/embed and proc/daemon include this header for the types only; they get the functions
+ * through cask_engine_entry() (embedded: dlsym; daemon: from entry/). The header is plain C without
+ * Python.h. No exception leaves the door: outcomes and problems do. (Layer rule: this header
+ * belongs to the seams of architecture.md §3 and may be included by apache/ and proc/.)
  */
 #ifndef CASK_GATEWAY_ENGINE_H
 #define CASK_GATEWAY_ENGINE_H
@@ -23,22 +24,26 @@ struct cask_problem;
 
 /* Strings are NUL-terminated and borrowed for open() only; NULL or "" where not set. */
 struct cask_engine_config {
-    bool embedded;                 /* open() starts Python on the calling thread; else it is running and the caller is its main thread */
-    const char *program;           /* embedded: path of the interpreter (venv's bin/python3), found by getpath; NULL: home */
-    const char *python_home;       /* embedded, when there is no program */
-    const char *python_path;       /* ':' separated; site.addsitedir each, moved to the front of sys.path */
-    const char *working_home;      /* daemon `home=`: sys.path[0] */
-    const char *package_dir;       /* directory of the Python package mod_cask, for server/ */
-    const char *process_group;     /* "" embedded */
-    int processes;                 /* of the group, or the MPM's maximum */
+    /* open() starts Python on the calling thread; else it is running and the caller is its main
+     * thread. */
+    bool embedded;
+    /* embedded: path of the interpreter (venv's bin/python3), found by getpath; NULL: home. */
+    const char *program;
+    const char *python_home; /* embedded, when there is no program */
+    /* ':' separated; site.addsitedir each, moved to the front of sys.path. */
+    const char *python_path;
+    const char *working_home;  /* daemon `home=`: sys.path[0] */
+    const char *package_dir;   /* directory of the Python package mod_cask, for server/ */
+    const char *process_group; /* "" embedded */
+    int processes;             /* of the group, or the MPM's maximum */
     int threads;
-    bool multiprocess;             /* wsgi.multiprocess */
+    bool multiprocess; /* wsgi.multiprocess */
     bool multithread;
     bool run_once;
-    bool case_insensitive;         /* WSGICaseSensitivity Off */
-    int httpd_version[3];          /* apache.version */
-    const char *httpd_description; /* apache.description */
-    const char *mpm_name;          /* apache.mpm_name */
+    bool case_insensitive;           /* WSGICaseSensitivity Off */
+    int httpd_version[3];            /* apache.version */
+    const char *httpd_description;   /* apache.description */
+    const char *mpm_name;            /* apache.mpm_name */
     const struct cask_log_sink *log; /* lines outside a request */
     void *log_context;
     enum cask_log_level log_level;
@@ -51,21 +56,30 @@ struct cask_engine_ops {
     uint32_t abi;            /* CASK_ENGINE_ABI */
     uint32_t python_version; /* PY_VERSION_HEX of the running interpreter's headers */
 
-    /* Brings Python up (embedded) or takes it over (daemon), and prepares the main interpreter. Once per process. */
-    int (*open)(const struct cask_engine_config *config, struct cask_engine **ret_engine, struct cask_problem *reterr_problem);
-    /* Loads an application unless it is loaded. DONE, FAILED (problem with traceback), MISSING. Any thread. */
-    enum cask_outcome (*load)(struct cask_engine *engine, const struct cask_app *app, struct cask_problem *reterr_problem);
-    /* Serves one request on this thread, from beginning to end. The outcome says what apache/handler or wire_server do
-     * next; FAILED and BODY_BAD come with a filled problem (detail: the traceback). STALE only when not started and without STALE_OK. */
-    enum cask_outcome (*serve)(struct cask_engine *engine, const struct cask_exchange *exchange, struct cask_problem *reterr_problem);
+    /* Brings Python up (embedded) or takes it over (daemon), and prepares the main interpreter.
+     * Once per process. */
+    int (*open)(const struct cask_engine_config *config, struct cask_engine **ret_engine,
+                struct cask_problem *reterr_problem);
+    /* Loads an application unless it is loaded. DONE, FAILED (problem with traceback), MISSING. Any
+     * thread. */
+    enum cask_outcome (*load)(struct cask_engine *engine, const struct cask_app *app,
+                              struct cask_problem *reterr_problem);
+    /* Serves one request on this thread, from beginning to end. The outcome says what
+     * apache/handler or wire_server do next; FAILED and BODY_BAD come with a filled problem
+     * (detail: the traceback). STALE only when not started and without STALE_OK. */
+    enum cask_outcome (*serve)(struct cask_engine *engine, const struct cask_exchange *exchange,
+                               struct cask_problem *reterr_problem);
     /* Calls back for each application that is loaded well. Any thread. */
     void (*loaded)(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context);
-    /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside the application. Any thread. */
+    /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside
+     * the application. Any thread. */
     int (*interrupt)(struct cask_engine *engine, uint32_t thread_id);
-    /* Writes the stacks of all threads to the descriptor with async-signal-safe calls only; needs no GIL. */
+    /* Writes the stacks of all threads to the descriptor with async-signal-safe calls only; needs
+     * no GIL. */
     void (*dump_stacks)(struct cask_engine *engine, int fd);
-    /* Ends Python: sub-interpreters, then main (threads joined, atexit). On the thread that opened. Gives up at deadline_us
-     * (ETIMEDOUT: the caller leaves with cask_process_exit). The engine is gone afterwards. */
+    /* Ends Python: sub-interpreters, then main (threads joined, atexit). On the thread that opened.
+     * Gives up at deadline_us (ETIMEDOUT: the caller leaves with cask_process_exit). The engine is
+     * gone afterwards. */
     int (*stop)(struct cask_engine *engine, int64_t deadline_us);
 };
 

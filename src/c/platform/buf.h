@@ -9,8 +9,8 @@
 
 struct cask_buf {
     char *data;
-    size_t begin;    /* first unread byte */
-    size_t end;      /* one past the last byte */
+    size_t begin; /* first unread byte */
+    size_t end;   /* one past the last byte */
     size_t capacity;
 };
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* platform/log.h - levels and the seam through which every line leaves.
  *
- * The sink of a request (request.h) is filled by apache/logsink or by wire/wire_server (LOG frames); the sink of a
- * process hangs from struct cask_process. Rooms other than apache/ and proc/ log at debug or trace only.
+ * The sink of a request (request.h) is filled by apache/logsink or by wire/wire_server (LOG
+ * frames); the sink of a process hangs from struct cask_process. Rooms other than apache/ and proc/
+ * log at debug or trace only.
  */
 #ifndef CASK_PLATFORM_LOG_H
 #define CASK_PLATFORM_LOG_H
@@ -23,8 +24,9 @@ enum cask_log_level {
     CASK_LOG_TRACE1 = 8,
 };
 
-/* Seam. write: any thread, with or without the GIL, may block on a file or pipe for as long as httpd's own logging does.
- * line is not NUL-terminated, holds no newline and is borrowed for the call. */
+/* Seam. write: any thread, with or without the GIL, may block on a file or pipe for as long as
+ * httpd's own logging does. line is not NUL-terminated, holds no newline and is borrowed for the
+ * call. */
 struct cask_log_sink {
     void (*write)(void *context, enum cask_log_level level, const char *line, size_t line_len);
 };
@@ -34,14 +36,17 @@ const char *cask_log_level_name(enum cask_log_level level);
 /* Level of a row of lognums.def; CASK_LOG_ERROR for an unknown number. */
 enum cask_log_level cask_log_number_level(unsigned number);
 
-/* Writes "CASKnnnn: text" at the number's level through the process sink (number 0: only text, at the level given). */
+/* Writes "CASKnnnn: text" at the number's level through the process sink (number 0: only text, at
+ * the level given). */
 struct cask_problem;
 void cask_log_problem(const struct cask_problem *problem);
 /* The same through any sink: the text as one line, then each line of the detail. */
-void cask_log_problem_to(const struct cask_log_sink *sink, void *context, const struct cask_problem *problem);
+void cask_log_problem_to(const struct cask_log_sink *sink, void *context,
+                         const struct cask_problem *problem);
 /* One numbered line through the process sink, at the level of its row. */
 void cask_log(unsigned number, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One line without number: debug and trace only. Dropped when the process level is lower. */
-void cask_log_debug(enum cask_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cask_log_debug(enum cask_log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -10,21 +10,22 @@
 
 #include <stddef.h>
 
-#define CASK_PROBLEM_TEXT_SIZE 768
+#define CASK_PROBLEM_TEXT_SIZE    768
 #define CASK_PROBLEM_DETAIL_LIMIT (64u * 1024u) /* bytes; longer details lose their middle */
 
 struct cask_problem {
     int error;       /* errno of the cause, or 0 when there is none */
     unsigned number; /* CASKnnnn; 0: no problem */
     char text[CASK_PROBLEM_TEXT_SIZE];
-    char *detail;    /* heap, may hold several lines (a traceback), or NULL; owned */
+    char *detail; /* heap, may hold several lines (a traceback), or NULL; owned */
 };
 
-/* Fills the problem (any earlier content is released) and returns error, or EIO when error is 0, so that a
- * failing function can end with `return cask_problem_set(...)`. reterr_problem may be NULL. When error is not
- * 0, ": <strerror>" is appended to the text. Longer text is cut at the buffer's end. */
-int cask_problem_set(struct cask_problem *reterr_problem, int error, unsigned number, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+/* Fills the problem (any earlier content is released) and returns error, or EIO when error is 0, so
+ * that a failing function can end with `return cask_problem_set(...)`. reterr_problem may be NULL.
+ * When error is not 0, ": <strerror>" is appended to the text. Longer text is cut at the buffer's
+ * end. */
+int cask_problem_set(struct cask_problem *reterr_problem, int error, unsigned number,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Copies detail (not NUL-terminated) into the problem; out of memory leaves it without. */
 void cask_problem_detail(struct cask_problem *problem, const char *detail, size_t detail_len);

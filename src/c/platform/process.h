@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* platform/process.h - the one global: what this process is.
  *
- * Each shared object (mod_cask.so, _engine) has its own. Everything else hangs from an object somebody owns.
+ * Each shared object (mod_cask.so, _engine) has its own. Everything else hangs from an object
+ * somebody owns.
  */
 #ifndef CASK_PLATFORM_PROCESS_H
 #define CASK_PLATFORM_PROCESS_H
@@ -11,9 +12,9 @@
 #include "platform/log.h"
 
 enum cask_role {
-    CASK_ROLE_NONE,       /* unit tests, tools */
-    CASK_ROLE_PARENT,     /* httpd parent */
-    CASK_ROLE_CHILD,      /* httpd child */
+    CASK_ROLE_NONE,   /* unit tests, tools */
+    CASK_ROLE_PARENT, /* httpd parent */
+    CASK_ROLE_CHILD,  /* httpd child */
     CASK_ROLE_SUPERVISOR,
     CASK_ROLE_DAEMON,
 };
@@ -31,8 +32,10 @@ struct cask_process {
 struct cask_process *cask_process_get(void);
 /* Called once after a process began or forked: records the pid and role; keeps the sink. */
 void cask_process_begin(enum cask_role role);
-void cask_process_log_to(const struct cask_log_sink *sink, void *context, enum cask_log_level level);
-/* Ends this process without running httpd's or Python's exit handlers; flushes gcov data when built with it. */
+void cask_process_log_to(const struct cask_log_sink *sink, void *context,
+                         enum cask_log_level level);
+/* Ends this process without running httpd's or Python's exit handlers; flushes gcov data when built
+ * with it. */
 _Noreturn void cask_process_exit(int status);
 
 /* Aborts, in every build, with file and line: for our own mistakes only. */

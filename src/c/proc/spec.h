@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proc/spec.h - what a daemon group is: the settings that apache/ reads and the supervisor and the daemons obey.
+/* proc/spec.h - what a daemon group is: the settings that apache/ reads and the supervisor and the
+ * daemons obey.
  *
- * Filled from rows of apache/daemon_options.def (offsets into this struct), frozen after post-config, sent to the supervisor and by it
- * to each daemon (fd 3), encoded by spec.c. Strings are NUL-terminated; in httpd they live in pconf, elsewhere the decoder owns them.
+ * Filled from rows of apache/daemon_options.def (offsets into this struct), frozen after
+ * post-config, sent to the supervisor and by it to each daemon (fd 3), encoded by spec.c. Strings
+ * are NUL-terminated; in httpd they live in pconf, elsewhere the decoder owns them.
  */
 #ifndef CASK_PROC_SPEC_H
 #define CASK_PROC_SPEC_H
@@ -27,29 +29,31 @@ struct cask_spec_app {
 struct cask_group_spec {
     /* identity */
     const char *name;
-    uint32_t id;               /* order of definition, from 1 */
-    const char *user;          /* as configured; NULL: httpd's */
+    uint32_t id;      /* order of definition, from 1 */
+    const char *user; /* as configured; NULL: httpd's */
     const char *group;
-    uid_t uid;                 /* resolved */
+    uid_t uid; /* resolved */
     gid_t gid;
-    const char *home;          /* NULL: the user's home, or "/" */
-    int umask;                 /* -1: inherit */
-    const char *display_name;  /* with %{GROUP} expanded; NULL: leave */
+    const char *home;         /* NULL: the user's home, or "/" */
+    int umask;                /* -1: inherit */
+    const char *display_name; /* with %{GROUP} expanded; NULL: leave */
     const char *lang;
     const char *locale;
     /* Python */
-    const char *python_home;   /* effective: option, else WSGIPythonHome, else the package's; NULL never after post-config */
+    /* Effective: option, else WSGIPythonHome, else the package's; NULL never after post-config. */
+    const char *python_home;
     const char *python_path;
-    const char *interpreter;   /* resolved python_home/bin/python3; NULL: `fault` */
-    const char *engine;        /* path of the _engine library that fits */
-    const char *package_dir;   /* directory of the Python package mod_cask */
-    const char *fault;         /* why this group cannot start at all (no engine, no python); NULL: nothing known */
+    const char *interpreter; /* resolved python_home/bin/python3; NULL: `fault` */
+    const char *engine;      /* path of the _engine library that fits */
+    const char *package_dir; /* directory of the Python package mod_cask */
+    /* Why this group cannot start at all (no engine, no python); NULL: nothing known. */
+    const char *fault;
     /* concurrency */
     int processes;
-    bool processes_given;      /* wsgi.multiprocess */
+    bool processes_given; /* wsgi.multiprocess */
     int threads;
     int listen_backlog;
-    int64_t maximum_requests;  /* 0: off */
+    int64_t maximum_requests; /* 0: off */
     /* timeouts in microseconds; 0: off */
     int64_t startup_timeout_us;
     int64_t request_timeout_us;
@@ -60,10 +64,10 @@ struct cask_group_spec {
     int64_t connect_timeout_us;
     int64_t socket_timeout_us; /* 0: httpd's Timeout, resolved in post-config */
     int64_t queue_timeout_us;
-    int64_t reload_wait_us;    /* 5 s */
+    int64_t reload_wait_us; /* 5 s */
     /* transport, set in post-config */
     const char *socket_path;
-    uid_t httpd_uid;           /* who may connect */
+    uid_t httpd_uid; /* who may connect */
     unsigned char secret[CASK_FRAME_SECRET_SIZE];
     /* preload, in configuration order */
     const struct cask_spec_app *apps;
@@ -74,12 +78,14 @@ struct cask_group_spec {
     int httpd_version[3];
     const char *httpd_description;
     const char *mpm_name;
-    int log_level;             /* of module wsgi in the vhost; enum cask_log_level */
+    int log_level; /* of module wsgi in the vhost; enum cask_log_level */
 };
 
 /* Byte form: versioned, self-describing lengths; decode checks everything. */
-int cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t *ret_len, struct cask_problem *reterr_problem);
-int cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec, struct cask_problem *reterr_problem);
+int cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t *ret_len,
+                     struct cask_problem *reterr_problem);
+int cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec,
+                     struct cask_problem *reterr_problem);
 struct cask_group_spec *cask_spec_free(struct cask_group_spec *spec); /* of a decoded one */
 /* Same settings: a graceful restart with graceful-restart=keep may keep the processes. */
 bool cask_spec_same(const struct cask_group_spec *a, const struct cask_group_spec *b);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proc/supervisor.h - httpd's parent's view of the supervisor process (architecture.md §4).
  *
- * The parent makes listening sockets and boards, keeps them over restarts (retained data), and hands them over. All calls are made by
- * the parent, single-threaded. The supervisor process itself is supervisor.c's event loop.
+ * The parent makes listening sockets and boards, keeps them over restarts (retained data), and
+ * hands them over. All calls are made by the parent, single-threaded. The supervisor process itself
+ * is supervisor.c's event loop.
  */
 #ifndef CASK_PROC_SUPERVISOR_H
 #define CASK_PROC_SUPERVISOR_H
@@ -18,26 +19,30 @@ struct cask_problem;
 
 /* What the parent keeps over restarts: plain values only, the module may be unloaded in between. */
 struct cask_supervisor_handle {
-    pid_t pid;      /* 0: none */
-    int channel;    /* SEQPACKET to it; -1 */
+    pid_t pid;   /* 0: none */
+    int channel; /* SEQPACKET to it; -1 */
 };
 
 /* One group with its descriptors, all borrowed by the call (they are sent by SCM_RIGHTS). */
 struct cask_supervisor_group {
     const struct cask_group_spec *spec;
     int listen_fd;
-    int board_fd;    /* metrics/board.h, writable */
-    int error_log_fd; /* ErrorLog of the group's vhost; -1: syslog or another provider: the main log */
+    int board_fd;     /* metrics/board.h, writable */
+    int error_log_fd; /* ErrorLog of the group's vhost; -1 (syslog, a provider): the main log */
 };
 
-/* Forks the supervisor, which never returns from this call. httpd_pid is the parent it watches. main_log_fd: for its own lines. keep: the
- * descriptors of the groups come with cask_supervisor_configure(). */
-int cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int main_log_fd, int log_level, struct cask_problem *reterr_problem);
-/* Sends a whole configuration: groups not in it are removed once their last requests are done; those in it get new generations. */
-int cask_supervisor_configure(struct cask_supervisor_handle *handle, const struct cask_supervisor_group *groups, size_t n_groups,
+/* Forks the supervisor, which never returns from this call. httpd_pid is the parent it watches.
+ * main_log_fd: for its own lines. keep: the descriptors of the groups come with
+ * cask_supervisor_configure(). */
+int cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int main_log_fd, int log_level,
+                          struct cask_problem *reterr_problem);
+/* Sends a whole configuration: groups not in it are removed once their last requests are done;
+ * those in it get new generations. */
+int cask_supervisor_configure(struct cask_supervisor_handle *handle,
+                              const struct cask_supervisor_group *groups, size_t n_groups,
                               int main_log_fd, struct cask_problem *reterr_problem);
 bool cask_supervisor_alive(const struct cask_supervisor_handle *handle);
-/* Tells it to stop everything and waits at most timeout_us; then kills it. Leaves the handle empty. */
+/* Tells it to stop everything and waits at most timeout_us, then kills it. Empties the handle. */
 void cask_supervisor_stop(struct cask_supervisor_handle *handle, int64_t timeout_us);
 
 #endif

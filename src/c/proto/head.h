@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proto/head.h - payloads of HEAD (a request) and REPLY (status and headers), as fields. Pure functions.
+/* proto/head.h - payloads of HEAD (a request) and REPLY (status and headers), as fields. Pure
+ * functions.
  *
- * proto/ ranks below request/, so it has its own view types; wire/ copies between them and struct cask_request.
- * A field on the wire: {u16 key, u16 name_len, u32 value_len, name, value}. key 0: the name follows; else name_len is 0.
+ * proto/ ranks below request/, so it has its own view types; wire/ copies between them and struct
+ * cask_request. A field on the wire: {u16 key, u16 name_len, u32 value_len, name, value}. key 0:
+ * the name follows; else name_len is 0.
  */
 #ifndef CASK_PROTO_HEAD_H
 #define CASK_PROTO_HEAD_H
@@ -29,7 +31,7 @@ struct cask_head_request {
     int64_t content_length;
     int64_t start_us, queue_us;
     uint32_t request_flags;
-    uint32_t body_len;  /* bytes of body at the end of this payload */
+    uint32_t body_len; /* bytes of body at the end of this payload */
     struct cask_head_bytes script, callable, application_group;
     uint32_t n_vars, n_headers;
 };
@@ -41,20 +43,27 @@ struct cask_head_reply {
     uint32_t n_headers;
 };
 
-/* Sizes are exact: size + put never fail. Encoding writes into out (of that size) and returns a pointer behind the last byte;
- * the caller appends body_len bytes of body. */
+/* Sizes are exact: size + put never fail. Encoding writes into out (of that size) and returns a
+ * pointer behind the last byte; the caller appends body_len bytes of body. */
 size_t cask_head_field_size(uint16_t key, size_t name_len, size_t value_len);
-char *cask_head_put_field(char *out, uint16_t key, const char *name, size_t name_len, const char *value, size_t value_len);
+char *cask_head_put_field(char *out, uint16_t key, const char *name, size_t name_len,
+                          const char *value, size_t value_len);
 size_t cask_head_request_size(const struct cask_head_request *head); /* without fields and body */
 char *cask_head_put_request(char *out, const struct cask_head_request *head);
 size_t cask_head_reply_size(const struct cask_head_reply *head);
 char *cask_head_put_reply(char *out, const struct cask_head_reply *head);
 
-/* Decoding: checks every length against the payload, then each field. ret_fields holds at most max_fields. ret_body points at the body bytes. */
-enum cask_frame_status cask_head_get_request(const char *payload, size_t len, struct cask_head_request *ret_head,
-                                             struct cask_head_field *ret_fields, size_t max_fields, const char **ret_body);
-/* Also checks what a daemon, less trusted than httpd, sent: status 200..999, names are RFC 9110 tokens, values without CR, LF, NUL. */
-enum cask_frame_status cask_head_get_reply(const char *payload, size_t len, struct cask_head_reply *ret_head,
-                                           struct cask_head_field *ret_fields, size_t max_fields, const char **ret_body);
+/* Decoding: checks every length against the payload, then each field. ret_fields holds at most
+ * max_fields. ret_body points at the body bytes. */
+enum cask_frame_status cask_head_get_request(const char *payload, size_t len,
+                                             struct cask_head_request *ret_head,
+                                             struct cask_head_field *ret_fields, size_t max_fields,
+                                             const char **ret_body);
+/* Also checks what a daemon, less trusted than httpd, sent: status 200..999, names are RFC 9110
+ * tokens, values without CR, LF, NUL. */
+enum cask_frame_status cask_head_get_reply(const char *payload, size_t len,
+                                           struct cask_head_reply *ret_head,
+                                           struct cask_head_field *ret_fields, size_t max_fields,
+                                           const char **ret_body);
 
 #endif

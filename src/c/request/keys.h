@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* request/keys.h - numbers of well-known names (rows of keys.def) and the way from a name to its number. */
+/* request/keys.h - numbers of well-known names (rows of keys.def) and the way from a name to its
+ * number. */
 #ifndef CASK_REQUEST_KEYS_H
 #define CASK_REQUEST_KEYS_H
 
@@ -9,7 +10,7 @@
 
 enum cask_key {
     CASK_KEY_NONE = 0,
-#define CASK_KEY_VAR(id, symbol, name) CASK_KEY_##symbol = (id),
+#define CASK_KEY_VAR(id, symbol, name)            CASK_KEY_##symbol = (id),
 #define CASK_KEY_HEADER(id, symbol, header, name) CASK_KEY_##symbol = (id),
 #include "request/keys.def"
 #undef CASK_KEY_VAR

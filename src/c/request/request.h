@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* request/request.h - one request as plain data: what travels from httpd to a gateway.
  *
- * Embedded, every pointer is into the request pool; in a daemon, into the frame that brought it. All strings are borrowed for the time
- * of the request, counted, and not NUL-terminated unless said so. Bytes are as httpd gave them (PEP 3333: latin-1).
+ * Embedded, every pointer is into the request pool; in a daemon, into the frame that brought it.
+ * All strings are borrowed for the time of the request, counted, and not NUL-terminated unless said
+ * so. Bytes are as httpd gave them (PEP 3333: latin-1).
  */
 #ifndef CASK_REQUEST_REQUEST_H
 #define CASK_REQUEST_REQUEST_H
@@ -41,27 +42,28 @@ struct cask_app {
 };
 
 enum cask_request_flag {
-    CASK_REQUEST_HEAD = 1u << 0,         /* the client asked HEAD: no body goes out */
-    CASK_REQUEST_HTTPS = 1u << 1,        /* wsgi.url_scheme */
-    CASK_REQUEST_RELOADING = 1u << 2,    /* WSGIScriptReloading On: compare script_id */
-    CASK_REQUEST_STALE_OK = 1u << 3,     /* serve old code rather than refuse as STALE */
-    CASK_REQUEST_CHUNKED = 1u << 4,      /* body of unknown length */
+    CASK_REQUEST_HEAD = 1u << 0,      /* the client asked HEAD: no body goes out */
+    CASK_REQUEST_HTTPS = 1u << 1,     /* wsgi.url_scheme */
+    CASK_REQUEST_RELOADING = 1u << 2, /* WSGIScriptReloading On: compare script_id */
+    CASK_REQUEST_STALE_OK = 1u << 3,  /* serve old code rather than refuse as STALE */
+    CASK_REQUEST_CHUNKED = 1u << 4,   /* body of unknown length */
 };
 
 struct cask_request {
     struct cask_app app;
     struct cask_script_id script_id;
-    int64_t content_length;            /* bytes; 0: no body; -1: unknown (CASK_REQUEST_CHUNKED) */
-    int64_t start_us;                  /* when httpd began the request, wall clock */
-    int64_t queue_us;                  /* when it was handed to the daemon group; 0 embedded */
-    int64_t daemon_us;                 /* when a daemon took it; 0 embedded */
-    uint32_t flags;                    /* enum cask_request_flag */
-    uint32_t thread_id;                /* index of the serving thread in its process, from 1; 0 unknown */
-    const struct cask_field *vars;     /* CGI variables and SetEnv values, no wsgi.* */
+    int64_t content_length; /* bytes; 0: no body; -1: unknown (CASK_REQUEST_CHUNKED) */
+    int64_t start_us;       /* when httpd began the request, wall clock */
+    int64_t queue_us;       /* when it was handed to the daemon group; 0 embedded */
+    int64_t daemon_us;      /* when a daemon took it; 0 embedded */
+    uint32_t flags;         /* enum cask_request_flag */
+    uint32_t thread_id;     /* index of the serving thread in its process, from 1; 0 unknown */
+    const struct cask_field *vars; /* CGI variables and SetEnv values, no wsgi.* */
     size_t n_vars;
-    const struct cask_field *headers;  /* request headers that applications may see; one each, httpd has merged them */
+    /* Request headers that applications may see; one each, httpd has merged them. */
+    const struct cask_field *headers;
     size_t n_headers;
-    const struct cask_log_sink *log;   /* [init] error log of the vhost */
+    const struct cask_log_sink *log; /* [init] error log of the vhost */
     void *log_context;
 };
 
