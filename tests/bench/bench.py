@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compare mod_cask with a bare C handler and mod_wsgi, side by side, in one run.
 
-The servers take turns within a round, so that a slow minute of the machine hits all of them. Figures
-to trust, in this order: instructions per request, CPU seconds per 1000 requests, requests per second.
-Load generator and servers share the machine: read ratios, never absolute values.
+The servers take turns within a round, so that a slow minute of the machine hits all of them.
+Figures to trust, in this order: instructions per request, CPU seconds per 1000 requests, requests
+per second. Load generator and servers share the machine: read ratios, never absolute values.
 """
 
 import argparse

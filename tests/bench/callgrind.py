@@ -2,8 +2,8 @@
 """Instructions per request, counted by valgrind: exact, whatever else the machine does.
 
 httpd runs with -X below callgrind twice, serving `FEW` and then `MANY` requests on one connection.
-The difference of the totals, divided by the difference in requests, is the cost of one; starting and
-stopping cancel out. All processes are added up.
+The difference of the totals, divided by the difference in requests, is the cost of one; starting
+and stopping cancel out. All processes are added up.
 """
 
 import http.client
