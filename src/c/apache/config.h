@@ -16,7 +16,10 @@
 
 #include "proc/spec.h"
 
+struct cask_python;
+
 extern module AP_MODULE_DECLARE_DATA wsgi_module;
+extern const command_rec cask_directives_commands[]; /* directives.c */
 
 /* A daemon group as defined by WSGIDaemonProcess. */
 struct cask_config_group {
@@ -69,9 +72,14 @@ struct cask_config_main {
     const char *python_home;
     const char *python_path;
     const char *socket_prefix;
-    int restrict_embedded;          /* -1 unset */
-    apr_hash_t *groups;             /* name → struct cask_config_group *, of the whole server */
-    apr_array_header_t *group_list; /* the same, in order of definition */
+    int restrict_embedded; /* -1 unset */
+    apr_hash_t *groups;    /* name → struct cask_config_group *, of the whole server */
+    apr_array_header_t
+        *group_list; /* struct cask_config_group *: the same, in order of definition */
+    /* set by cask_config_resolve() */
+    const struct cask_python *embedded_python; /* never NULL afterwards; look at its faults */
+    apr_array_header_t *embedded_apps;         /* struct cask_spec_app: to load in each child; not
+                                                  empty = Python starts in child_init */
 };
 
 void *cask_config_server_new(apr_pool_t *pool, server_rec *server);
