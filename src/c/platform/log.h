@@ -8,6 +8,7 @@
 #ifndef CASK_PLATFORM_LOG_H
 #define CASK_PLATFORM_LOG_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -36,15 +37,18 @@ const char *cask_log_level_name(enum cask_log_level level);
 /* Level of a row of lognums.def; CASK_LOG_ERROR for an unknown number. */
 enum cask_log_level cask_log_number_level(unsigned number);
 
-/* Writes "CASKnnnn: text" at the number's level through the process sink (number 0: only text, at
- * the level given). */
 struct cask_problem;
+/* Writes "CASKnnnn: text" at the number's level through the process sink, then each line of the
+ * detail. Number 0: only the text, as an error. */
 void cask_log_problem(const struct cask_problem *problem);
-/* The same through any sink: the text as one line, then each line of the detail. */
+/* The same through any sink. */
 void cask_log_problem_to(const struct cask_log_sink *sink, void *context,
                          const struct cask_problem *problem);
 /* One numbered line through the process sink, at the level of its row. */
 void cask_log(unsigned number, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same through any sink. */
+void cask_log_to(const struct cask_log_sink *sink, void *context, unsigned number,
+                 const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
 /* One line without number: debug and trace only. Dropped when the process level is lower. */
 void cask_log_debug(enum cask_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

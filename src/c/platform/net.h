@@ -37,8 +37,8 @@ int cask_net_send_fds(int fd, const struct iovec *parts, int n_parts, const int 
  * are closed. All are close-on-exec. */
 int cask_net_recv_fds(int fd, void *data, size_t size, size_t *ret_len, int *ret_fds, int max_fds,
                       int *ret_n_fds);
-/* poll(2) for one descriptor: 0 when ready (ret_revents set unless NULL), ETIMEDOUT, or an errno. */
-int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
+/* poll(2) for one descriptor: 0 when ready (ret_revents may be NULL), ETIMEDOUT, or an errno. */
+* / int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
 int cask_net_set_nonblocking(int fd, bool on);
 int cask_net_set_cloexec(int fd, bool on);
 /* Closes *fd unless it is -1 and makes it -1; keeps errno. */

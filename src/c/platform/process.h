@@ -7,9 +7,10 @@
 #ifndef CASK_PLATFORM_PROCESS_H
 #define CASK_PLATFORM_PROCESS_H
 
-#include <sys/types.h>
-
 #include "platform/log.h"
+
+#include <stdatomic.h>
+#include <sys/types.h>
 
 enum cask_role {
     CASK_ROLE_NONE,   /* unit tests, tools */
@@ -20,17 +21,19 @@ enum cask_role {
 };
 
 struct cask_process {
-    pid_t pid;                        /* [init] */
+    pid_t pid;                        /* [init] 0 until cask_process_begin() */
     enum cask_role role;              /* [init] */
     enum cask_log_level log_level;    /* [init] lines above it are dropped by cask_log_debug */
     const struct cask_log_sink *sink; /* [init] never NULL; stderr by default */
     void *sink_context;               /* [init] */
     void *room_state;                 /* [init] of apache/ (M) or entry/ (E); opaque here */
+    atomic_int signal_pipe;           /* [atomic] of platform/loop, for its handler; -1: none */
 };
 
 /* Never NULL. */
 struct cask_process *cask_process_get(void);
-/* Called once after a process began or forked: records the pid and role; keeps the sink. */
+/* Called once after a process began or forked, in each shared object: records the pid and role;
+ * keeps the sink. */
 void cask_process_begin(enum cask_role role);
 void cask_process_log_to(const struct cask_log_sink *sink, void *context,
                          enum cask_log_level level);
