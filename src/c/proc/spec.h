@@ -87,7 +87,5 @@ int cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t
 int cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec,
                      struct cask_problem *reterr_problem);
 struct cask_group_spec *cask_spec_free(struct cask_group_spec *spec); /* of a decoded one */
-/* Same settings: a graceful restart with graceful-restart=keep may keep the processes. */
-bool cask_spec_same(const struct cask_group_spec *a, const struct cask_group_spec *b);
 
 #endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc/pool.h - the worker threads of a daemon: each takes a request from the wire and serves it.
+ *
+ * Owns:    the threads, the wire server, one record per thread.
+ * Threads: the daemon's main thread makes, drains, stops and frees the pool; nothing here calls
+ *          back into it: what happened is told by flags and a descriptor its loop watches.
+ */
+#ifndef CASK_PROC_POOL_H
+#define CASK_PROC_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gateway/engine.h"
+#include "proc/spec.h"
+#include "request/request.h"
+
+struct cask_pool;
+struct cask_problem;
+
+struct cask_pool_config {
+    const struct cask_engine_ops *ops;  /* keep_ */
+    struct cask_engine *engine;         /* keep_ */
+    const struct cask_group_spec *spec; /* keep_: threads, timeouts, limits, secret */
+    int listen_fd;                      /* keep_ */
+    uint32_t row;
+    uint32_t generation;
+};
+
+/* What happened since the flags were last taken. */
+enum cask_pool_event {
+    CASK_POOL_ACTIVITY = 1u << 0, /* a request began while none was running */
+    CASK_POOL_STALE = 1u << 1,    /* a newer script was met: cask_pool_take_stale() */
+    CASK_POOL_MAXIMUM = 1u << 2,  /* maximum-requests have been served (once) */
+    CASK_POOL_EMPTY = 1u << 3,    /* drained or stopped: no thread serves any more */
+};
+
+/* A script that is newer on disk than what is loaded. */
+struct cask_pool_stale {
+    char script[4096]; /* NUL-terminated */
+    struct cask_script_id id;
+};
+
+struct cask_pool_figures {
+    uint64_t served;       /* requests since the start */
+    uint32_t active;       /* requests running */
+    uint32_t overdue;      /* of these, running longer than request-timeout */
+    int64_t oldest_us;     /* monotonic start of the oldest running one; CASK_CLOCK_NEVER: none */
+    int64_t last_activity; /* monotonic time of the last sign of activity; 0: no request yet */
+};
+
+/* Starts the threads; serving begins at once. */
+int cask_pool_new(struct cask_pool **ret_pool, const struct cask_pool_config *config,
+                  struct cask_problem *reterr_problem);
+/* Becomes readable when a flag was set. */
+int cask_pool_event_fd(const struct cask_pool *pool);
+/* The flags (enum cask_pool_event) set since the last call. */
+uint32_t cask_pool_take_events(struct cask_pool *pool);
+/* The next script met newer than loaded; false when there is none. Each is told once. */
+bool cask_pool_take_stale(struct cask_pool *pool, struct cask_pool_stale *ret_stale);
+void cask_pool_figures(const struct cask_pool *pool, struct cask_pool_figures *ret_figures);
+/* No new connections, GOAWAY on the others; EMPTY follows when nothing is left. */
+void cask_pool_drain(struct cask_pool *pool);
+/* Threads take nothing more; running requests go on until they end; EMPTY follows then. */
+void cask_pool_stop(struct cask_pool *pool);
+/* Joins the threads that have left, until deadline_us. 0, or ETIMEDOUT: some are still inside an
+ * application; then the pool must not be freed, and the process leaves with cask_process_exit(). */
+int cask_pool_join(struct cask_pool *pool, int64_t deadline_us);
+struct cask_pool *cask_pool_free(struct cask_pool *pool);
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc/spec.c - the byte form of a group's settings.
+ *
+ * Owns:    decoded specs: one block holding the struct, a copy of the bytes and the list of apps.
+ * Touches: platform/problem, proc/pack.
+ * Threads: any.
+ * Invariants:
+ *   (1) every member of struct cask_group_spec has one row in `fields` or is handled beside it
+ *       (secret, apps, httpd_version), so that nothing is lost on the way to a daemon;
+ *   (2) a decoded spec has a name and numbers in the ranges a configuration can give.
+ */
+#include "proc/spec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/problem.h"
+#include "proc/pack.h"
+
+#define SPEC_MAGIC     0x53505301u /* "SPS", version 1 */
+#define SPEC_APP_LIMIT 4096u
+#define SPEC_MAX_COUNT 65535 /* processes, threads */
+
+enum field_kind {
+    FIELD_TEXT,
+    FIELD_U32, /* uint32_t, uid_t, gid_t, int */
+    FIELD_I64,
+    FIELD_BOOL,
+};
+
+struct field {
+    size_t offset;
+    enum field_kind kind;
+};
+
+#define FIELD(member, kind)                            \
+    {                                                  \
+        offsetof(struct cask_group_spec, member), kind \
+    }
+
+_Static_assert(sizeof(uid_t) == 4 && sizeof(gid_t) == 4 && sizeof(int) == 4, "FIELD_U32");
+
+static const struct field fields[] = {
+    FIELD(name, FIELD_TEXT),
+    FIELD(id, FIELD_U32),
+    FIELD(user, FIELD_TEXT),
+    FIELD(group, FIELD_TEXT),
+    FIELD(uid, FIELD_U32),
+    FIELD(gid, FIELD_U32),
+    FIELD(home, FIELD_TEXT),
+    FIELD(umask, FIELD_U32),
+    FIELD(display_name, FIELD_TEXT),
+    FIELD(lang, FIELD_TEXT),
+    FIELD(locale, FIELD_TEXT),
+    FIELD(python_home, FIELD_TEXT),
+    FIELD(python_path, FIELD_TEXT),
+    FIELD(interpreter, FIELD_TEXT),
+    FIELD(engine, FIELD_TEXT),
+    FIELD(package_dir, FIELD_TEXT),
+    FIELD(fault, FIELD_TEXT),
+    FIELD(processes, FIELD_U32),
+    FIELD(processes_given, FIELD_BOOL),
+    FIELD(threads, FIELD_U32),
+    FIELD(listen_backlog, FIELD_U32),
+    FIELD(maximum_requests, FIELD_I64),
+    FIELD(startup_timeout_us, FIELD_I64),
+    FIELD(request_timeout_us, FIELD_I64),
+    FIELD(inactivity_timeout_us, FIELD_I64),
+    FIELD(graceful_timeout_us, FIELD_I64),
+    FIELD(graceful_timeout_given, FIELD_BOOL),
+    FIELD(shutdown_timeout_us, FIELD_I64),
+    FIELD(connect_timeout_us, FIELD_I64),
+    FIELD(socket_timeout_us, FIELD_I64),
+    FIELD(queue_timeout_us, FIELD_I64),
+    FIELD(reload_wait_us, FIELD_I64),
+    FIELD(socket_path, FIELD_TEXT),
+    FIELD(httpd_uid, FIELD_U32),
+    FIELD(case_insensitive, FIELD_BOOL),
+    FIELD(mpm_processes, FIELD_U32),
+    FIELD(mpm_threads, FIELD_U32),
+    FIELD(httpd_description, FIELD_TEXT),
+    FIELD(mpm_name, FIELD_TEXT),
+    FIELD(log_level, FIELD_U32),
+};
+
+#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+/* A decoded spec: what its strings point into comes with it. */
+struct decoded {
+    struct cask_group_spec spec; /* first: freed through it */
+    struct cask_spec_app *apps;
+    char *data;
+};
+
+static void
+field_put(struct cask_pack *pack, const struct cask_group_spec *spec, const struct field *field)
+{
+    const char *at = (const char *)spec + field->offset;
+    const char *text;
+    uint32_t number;
+    int64_t large;
+    bool flag;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+        memcpy(&text, at, sizeof(text));
+        cask_pack_text(pack, text);
+        break;
+    case FIELD_U32:
+        memcpy(&number, at, sizeof(number));
+        cask_pack_u32(pack, number);
+        break;
+    case FIELD_I64:
+        memcpy(&large, at, sizeof(large));
+        cask_pack_u64(pack, (uint64_t)large);
+        break;
+    case FIELD_BOOL:
+        memcpy(&flag, at, sizeof(flag));
+        cask_pack_u32(pack, flag ? 1 : 0);
+        break;
+    }
+}
+
+static void
+field_get(struct cask_unpack *unpack, struct cask_group_spec *spec, const struct field *field)
+{
+    char *at = (char *)spec + field->offset;
+    const char *text;
+    uint32_t number;
+    int64_t large;
+    bool flag;
+
+    switch (field->kind) {
+    case FIELD_TEXT:
+        text = cask_unpack_text(unpack);
+        memcpy(at, &text, sizeof(text));
+        break;
+    case FIELD_U32:
+        number = cask_unpack_u32(unpack);
+        memcpy(at, &number, sizeof(number));
+        break;
+    case FIELD_I64:
+        large = (int64_t)cask_unpack_u64(unpack);
+        memcpy(at, &large, sizeof(large));
+        break;
+    case FIELD_BOOL:
+        number = cask_unpack_u32(unpack);
+        unpack->bad = unpack->bad || number > 1;
+        flag = number == 1;
+        memcpy(at, &flag, sizeof(flag));
+        break;
+    }
+}
+
+int
+cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t *ret_len,
+                 struct cask_problem *reterr_problem)
+{
+    struct cask_pack pack = {0};
+
+    cask_pack_u32(&pack, SPEC_MAGIC);
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        field_put(&pack, spec, &fields[i]);
+    }
+    cask_pack_bytes(&pack, spec->secret, sizeof(spec->secret));
+    for (size_t i = 0; i < 3; i++) {
+        cask_pack_u32(&pack, (uint32_t)spec->httpd_version[i]);
+    }
+    cask_pack_u32(&pack, (uint32_t)spec->n_apps);
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        cask_pack_text(&pack, spec->apps[i].script);
+        cask_pack_text(&pack, spec->apps[i].callable);
+        cask_pack_text(&pack, spec->apps[i].application_group);
+    }
+    if (pack.error != 0) {
+        int error = pack.error;
+
+        cask_pack_done(&pack);
+        return cask_problem_set(reterr_problem, error, 401, "cannot pack the settings of '%s'",
+                                spec->name);
+    }
+    *ret_data = pack.buf.data;
+    *ret_len = cask_buf_len(&pack.buf);
+    return 0;
+}
+
+static bool
+decode_apps(struct decoded *decoded, struct cask_unpack *unpack, int *ret_error)
+{
+    uint32_t count = cask_unpack_u32(unpack);
+
+    if (unpack->bad || count > SPEC_APP_LIMIT) {
+        return false;
+    }
+    if (count == 0) {
+        return true;
+    }
+    decoded->apps = calloc(count, sizeof(*decoded->apps));
+    if (decoded->apps == NULL) {
+        *ret_error = ENOMEM;
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct cask_spec_app *app = &decoded->apps[i];
+
+        app->script = cask_unpack_text(unpack);
+        app->callable = cask_unpack_text(unpack);
+        app->application_group = cask_unpack_text(unpack);
+        if (app->script == NULL || app->callable == NULL || app->application_group == NULL) {
+            return false;
+        }
+    }
+    decoded->spec.apps = decoded->apps;
+    decoded->spec.n_apps = count;
+    return true;
+}
+
+/* Invariant (2): a wrong number must not become an allocation or a division. */
+static bool
+in_range(const struct cask_group_spec *spec)
+{
+    const int64_t times[] = {spec->startup_timeout_us,    spec->request_timeout_us,
+                             spec->inactivity_timeout_us, spec->graceful_timeout_us,
+                             spec->shutdown_timeout_us,   spec->connect_timeout_us,
+                             spec->socket_timeout_us,     spec->queue_timeout_us,
+                             spec->reload_wait_us,        spec->maximum_requests};
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (times[i] < 0) {
+            return false;
+        }
+    }
+    return spec->name != NULL && spec->name[0] != '\0' && spec->processes >= 1 &&
+           spec->processes <= SPEC_MAX_COUNT && spec->threads >= 1 &&
+           spec->threads <= SPEC_MAX_COUNT && spec->umask >= -1 && spec->umask <= 0777;
+}
+
+int
+cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec,
+                 struct cask_problem *reterr_problem)
+{
+    struct decoded *decoded = calloc(1, sizeof(*decoded));
+    struct cask_unpack unpack;
+    int error = EBADMSG;
+
+    if (decoded == NULL) {
+        return cask_problem_set(reterr_problem, ENOMEM, 402, "settings of a group");
+    }
+    decoded->data = malloc(len > 0 ? len : 1);
+    if (decoded->data == NULL) {
+        error = ENOMEM;
+        goto failed;
+    }
+    memcpy(decoded->data, data, len);
+    unpack = cask_unpack_begin(decoded->data, len);
+    if (cask_unpack_u32(&unpack) != SPEC_MAGIC) {
+        goto failed;
+    }
+    for (size_t i = 0; i < N_FIELDS; i++) {
+        field_get(&unpack, &decoded->spec, &fields[i]);
+    }
+    cask_unpack_bytes(&unpack, decoded->spec.secret, sizeof(decoded->spec.secret));
+    for (size_t i = 0; i < 3; i++) {
+        decoded->spec.httpd_version[i] = (int)cask_unpack_u32(&unpack);
+    }
+    if (!decode_apps(decoded, &unpack, &error) || !cask_unpack_end(&unpack) ||
+        !in_range(&decoded->spec)) {
+        goto failed;
+    }
+    *ret_spec = &decoded->spec;
+    return 0;
+
+failed:
+    cask_spec_free(&decoded->spec);
+    return cask_problem_set(reterr_problem, error, 402, "settings of a group are not readable");
+}
+
+struct cask_group_spec *
+cask_spec_free(struct cask_group_spec *spec)
+{
+    struct decoded *decoded = (struct decoded *)spec;
+
+    if (decoded != NULL) {
+        free(decoded->apps);
+        free(decoded->data);
+        free(decoded);
+    }
+    return NULL;
+}
