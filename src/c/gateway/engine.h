@@ -22,6 +22,10 @@
 struct cask_engine; /* one per process */
 struct cask_problem;
 
+/* The script of app on disk is newer than what this process has loaded: ask the supervisor for a
+ * reload. Any serving thread, without the GIL; must not block. At most once a second per script. */
+typedef void cask_engine_stale_fn(void *context, const struct cask_app *app);
+
 /* Strings are NUL-terminated and borrowed for open() only; NULL or "" where not set. */
 struct cask_engine_config {
     /* open() starts Python on the calling thread; else it is running and the caller is its main
@@ -43,7 +47,12 @@ struct cask_engine_config {
     bool case_insensitive;           /* WSGICaseSensitivity Off */
     int httpd_version[3];            /* apache.version */
     const char *httpd_description;   /* apache.description */
+    const char *httpd_built;         /* apache.build_date; NULL: no such attribute */
     const char *mpm_name;            /* apache.mpm_name */
+    int mpm_processes;               /* apache.maximum_processes */
+    int mpm_threads;                 /* apache.threads_per_process */
+    cask_engine_stale_fn *stale;     /* daemon; NULL: changed scripts are loaded again in place */
+    void *stale_context;
     const struct cask_log_sink *log; /* lines outside a request */
     void *log_context;
     enum cask_log_level log_level;
@@ -72,7 +81,7 @@ struct cask_engine_ops {
     /* Calls back for each application that is loaded well. Any thread. */
     void (*loaded)(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context);
     /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside
-     * the application. Any thread. */
+     * the application (0), else ESRCH. Any thread but a serving one; waits for the GIL. */
     int (*interrupt)(struct cask_engine *engine, uint32_t thread_id);
     /* Writes the stacks of all threads to the descriptor with async-signal-safe calls only; needs
      * no GIL. */
