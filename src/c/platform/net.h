@@ -15,7 +15,8 @@
 
 struct cask_problem;
 
-#define CASK_NET_MAX_FDS 16 /* descriptors in one message */
+#define CASK_NET_MAX_FDS   16 /* descriptors in one message */
+#define CASK_NET_MAX_PARTS 16 /* pieces of one message */
 
 /* A listening UNIX stream socket at path, mode 0600, owned by owner_uid when this process is root
  * (uid -1: as is). An old socket file at path is removed first. Non-blocking. */
@@ -34,11 +35,12 @@ int cask_net_pair(int ret_fds[2]);
 int cask_net_send_fds(int fd, const struct iovec *parts, int n_parts, const int *fds, int n_fds,
                       size_t *ret_sent);
 /* Receives bytes and descriptors; ret_len 0 means the peer has closed. Descriptors beyond max_fds
- * are closed. All are close-on-exec. */
+ * are closed. All are close-on-exec. EMSGSIZE when a message was larger than data or carried more
+ * than CASK_NET_MAX_FDS descriptors: it is lost, and its descriptors are closed. */
 int cask_net_recv_fds(int fd, void *data, size_t size, size_t *ret_len, int *ret_fds, int max_fds,
                       int *ret_n_fds);
 /* poll(2) for one descriptor: 0 when ready (ret_revents may be NULL), ETIMEDOUT, or an errno. */
-* / int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
+int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
 int cask_net_set_nonblocking(int fd, bool on);
 int cask_net_set_cloexec(int fd, bool on);
 /* Closes *fd unless it is -1 and makes it -1; keeps errno. */
