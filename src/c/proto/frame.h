@@ -19,6 +19,9 @@
 #define CASK_FRAME_DATA_LIMIT    (256u * 1024u)
 #define CASK_FRAME_HEAD_LIMIT    (1024u * 1024u) /* fields of one HEAD or REPLY */
 #define CASK_FRAME_PAYLOAD_LIMIT (CASK_FRAME_HEAD_LIMIT + CASK_FRAME_DATA_LIMIT)
+#define CASK_FRAME_ABORT_LIMIT   (128u * 1024u) /* payload of one ABORT or REFUSED */
+#define CASK_FRAME_LOG_LIMIT     (64u * 1024u) /* payload of one LOG; longer lines are several frames \
+                                                */
 /* Body bytes httpd may send before the first CREDIT (none with Expect: 100-continue). */
 #define CASK_FRAME_FIRST_CREDIT (16u * 1024u)
 
@@ -115,7 +118,8 @@ void cask_frame_put_end(char out[CASK_FRAME_END_SIZE], const struct cask_frame_e
 enum cask_frame_status cask_frame_get_end(const char *payload, size_t len,
                                           struct cask_frame_end *ret_end);
 
-/* CREDIT, GOAWAY: one u32. FILE: two u64. LOG: u32 level, then the line. */
+/* CREDIT, GOAWAY: one u32. FILE: two u64 whose sum fits an off_t (TOO_LARGE otherwise). LOG: u32
+ * level, then the line: get_u32 reads the first four bytes of a payload of 4 or more. */
 void cask_frame_put_u32(char out[4], uint32_t value);
 enum cask_frame_status cask_frame_get_u32(const char *payload, size_t len, uint32_t *ret_value);
 void cask_frame_put_file(char out[16], uint64_t offset, uint64_t length);
