@@ -8,12 +8,10 @@
 #ifndef CASK_PROC_POOL_H
 #define CASK_PROC_POOL_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "gateway/engine.h"
 #include "proc/spec.h"
-#include "request/request.h"
 
 struct cask_pool;
 struct cask_problem;
@@ -30,15 +28,8 @@ struct cask_pool_config {
 /* What happened since the flags were last taken. */
 enum cask_pool_event {
     CASK_POOL_ACTIVITY = 1u << 0, /* a request began while none was running */
-    CASK_POOL_STALE = 1u << 1,    /* a newer script was met: cask_pool_take_stale() */
-    CASK_POOL_MAXIMUM = 1u << 2,  /* maximum-requests have been served (once) */
-    CASK_POOL_EMPTY = 1u << 3,    /* drained or stopped: no thread serves any more */
-};
-
-/* A script that is newer on disk than what is loaded. */
-struct cask_pool_stale {
-    char script[4096]; /* NUL-terminated */
-    struct cask_script_id id;
+    CASK_POOL_MAXIMUM = 1u << 1,  /* maximum-requests have been served (once) */
+    CASK_POOL_EMPTY = 1u << 2,    /* drained or stopped: no thread serves any more */
 };
 
 struct cask_pool_figures {
@@ -56,8 +47,6 @@ int cask_pool_new(struct cask_pool **ret_pool, const struct cask_pool_config *co
 int cask_pool_event_fd(const struct cask_pool *pool);
 /* The flags (enum cask_pool_event) set since the last call. */
 uint32_t cask_pool_take_events(struct cask_pool *pool);
-/* The next script met newer than loaded; false when there is none. Each is told once. */
-bool cask_pool_take_stale(struct cask_pool *pool, struct cask_pool_stale *ret_stale);
 void cask_pool_figures(const struct cask_pool *pool, struct cask_pool_figures *ret_figures);
 /* No new connections, GOAWAY on the others; EMPTY follows when nothing is left. */
 void cask_pool_drain(struct cask_pool *pool);
