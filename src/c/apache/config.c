@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/config.c - configuration records: made, merged, given defaults.
+ *
+ * Owns:    the records, in the pools httpd gives; the main record hangs from
+ *          cask_process.room_state as long as pconf lives.
+ * Touches: directives.def (which fields there are).
+ * Threads: made at configuration time, read-only afterwards; directory records are merged on any
+ *          request thread, in the request's pool.
+ */
+#include "apache/config.h"
+
+#include "platform/process.h"
+
+#include <string.h>
+
+/* Which of both values counts: the inner one if it is set. */
+#define INNER_FLAG(inner, outer)  ((inner) >= 0 ? (inner) : (outer))
+#define INNER_NAME(inner, outer)  ((inner) != NULL ? (inner) : (outer))
+#define INNER_GROUP(inner, outer) INNER_NAME(inner, outer)
+
+#define UNSET_FLAG  (-1)
+#define UNSET_NAME  NULL
+#define UNSET_GROUP NULL
+
+void *
+cask_config_server_new(apr_pool_t *pool, server_rec *server)
+{
+    struct cask_config_server *config = apr_pcalloc(pool, sizeof(*config));
+
+    (void)server;
+    config->aliases = apr_array_make(pool, 0, sizeof(struct cask_config_alias));
+    return config;
+}
+
+void *
+cask_config_server_merge(apr_pool_t *pool, void *base, void *add)
+{
+    const struct cask_config_server *outer = base;
+    const struct cask_config_server *inner = add;
+    struct cask_config_server *config = apr_pcalloc(pool, sizeof(*config));
+
+    config->aliases = apr_array_append(pool, inner->aliases, outer->aliases);
+    return config;
+}
+
+void *
+cask_config_dir_new(apr_pool_t *pool, char *dir)
+{
+    struct cask_config_dir *config = apr_pcalloc(pool, sizeof(*config));
+
+    (void)dir;
+#define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help)
+#define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
+    config->scope.field = UNSET_##kind;
+#define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help)
+#include "apache/directives.def"
+#undef CASK_DIRECTIVE_SCOPE
+    return config;
+}
+
+void *
+cask_config_dir_merge(apr_pool_t *pool, void *base, void *add)
+{
+    const struct cask_config_dir *outer = base;
+    const struct cask_config_dir *inner = add;
+    struct cask_config_dir *config = apr_pcalloc(pool, sizeof(*config));
+
+#define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
+    config->scope.field = INNER_##kind(inner->scope.field, outer->scope.field);
+#include "apache/directives.def"
+#undef CASK_DIRECTIVE_SCOPE
+    return config;
+}
+
+void
+cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope *ret_scope)
+{
+#define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
+    ret_scope->field = INNER_##kind(dir->scope.field, fallback);
+#include "apache/directives.def"
+#undef CASK_DIRECTIVE_SCOPE
+#undef CASK_DIRECTIVE_MAIN
+#undef CASK_DIRECTIVE_LINE
+}
+
+bool
+cask_config_restrict_embedded(const struct cask_config_main *main_config)
+{
+    return main_config->restrict_embedded == 1;
+}
+
+struct cask_config_main *
+cask_config_main(void)
+{
+    return cask_process_get()->room_state;
+}
+
+static apr_status_t
+main_end(void *data)
+{
+    if (cask_process_get()->room_state == data) {
+        cask_process_get()->room_state = NULL;
+    }
+    return APR_SUCCESS;
+}
+
+void
+cask_config_main_begin(apr_pool_t *pconf)
+{
+    struct cask_config_main *config = apr_pcalloc(pconf, sizeof(*config));
+
+    config->restrict_embedded = -1;
+    config->groups = apr_hash_make(pconf);
+    config->group_list = apr_array_make(pconf, 4, sizeof(struct cask_config_group *));
+    config->mentions = apr_array_make(pconf, 8, sizeof(struct cask_config_mention));
+    cask_process_get()->room_state = config;
+    apr_pool_cleanup_register(pconf, config, main_end, apr_pool_cleanup_null);
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/daemon_options.c - the rows of daemon_options.def at work.
+ *
+ * Owns:    nothing; strings live in the pool given.
+ * Touches: proc/spec.h (fields), platform/cred (names of users and groups).
+ * Threads: configuration time, single-threaded.
+ */
+#include "apache/daemon_options.h"
+
+#include "apache/values.h"
+#include "platform/clock.h"
+#include "platform/cred.h"
+#include "platform/problem.h"
+#include "proc/spec.h"
+
+#include <httpd.h>
+#include <http_config.h>
+#include <apr_strings.h>
+
+#include <stdint.h>
+#include <string.h>
+
+#define CASK_DAEMON_OPTIONS_YEAR (365 * 24 * 3600 * CASK_CLOCK_SECOND)
+
+enum kind {
+    KIND_INTEGER,
+    KIND_OCTAL,
+    KIND_TIME,
+    KIND_TEXT,
+    KIND_PATH,
+    KIND_ROOTED,
+    KIND_USER,
+    KIND_GROUP,
+};
+
+enum row_number {
+#define CASK_DAEMON_OPTION(option, ident, kind, field, fallback, low, high, help) ROW_##ident,
+#include "apache/daemon_options.def"
+#undef CASK_DAEMON_OPTION
+    ROW_COUNT,
+};
+
+struct row {
+    const char *option;
+    enum kind kind;
+    size_t offset;
+    size_t size; /* of the field: int or int64_t for INTEGER */
+    int64_t low;
+    int64_t high;
+};
+
+static const struct row rows[ROW_COUNT] = {
+#define CASK_DAEMON_OPTION(option, ident, kind, field, fallback, low, high, help) \
+    {option,                                                                      \
+     KIND_##kind,                                                                 \
+     offsetof(struct cask_group_spec, field),                                     \
+     sizeof(((struct cask_group_spec *)0)->field),                                \
+     low,                                                                         \
+     high},
+#include "apache/daemon_options.def"
+#undef CASK_DAEMON_OPTION
+};
+
+static const char *const names[ROW_COUNT] = {
+#define CASK_DAEMON_OPTION(option, ident, kind, field, fallback, low, high, help) option,
+#include "apache/daemon_options.def"
+#undef CASK_DAEMON_OPTION
+};
+
+static void *
+field_of(struct cask_group_spec *spec, const struct row *row)
+{
+    return (char *)spec + row->offset;
+}
+
+void
+cask_daemon_options_defaults(struct cask_group_spec *spec)
+{
+    memset(spec, 0, sizeof(*spec));
+#define CASK_DAEMON_OPTION(option, ident, kind, field, fallback, low, high, help) \
+    spec->field = fallback;
+#include "apache/daemon_options.def"
+#undef CASK_DAEMON_OPTION
+}
+
+static void
+set_integer(struct cask_group_spec *spec, const struct row *row, int64_t number)
+{
+    if (row->size == sizeof(int)) {
+        *(int *)field_of(spec, row) = (int)number;
+    } else {
+        *(int64_t *)field_of(spec, row) = number;
+    }
+}
+
+static int64_t
+get_integer(const struct cask_group_spec *spec, const struct row *row)
+{
+    const char *field = (const char *)spec + row->offset;
+
+    return row->size == sizeof(int) ? *(const int *)(const void *)field
+                                    : *(const int64_t *)(const void *)field;
+}
+
+static const char *
+get_text(const struct cask_group_spec *spec, const struct row *row)
+{
+    const char *field = (const char *)spec + row->offset;
+
+    return *(const char *const *)(const void *)field;
+}
+
+/* NULL, or what is allowed instead. The ids themselves are set when the configuration is resolved:
+ * only then httpd's own user is known. */
+static const char *
+check_user(const char *value)
+{
+    uid_t uid = 0;
+    gid_t gid = 0;
+
+    if (cask_cred_user(value, &uid, &gid, NULL) != 0) {
+        return "a user of this machine, by name or as #uid";
+    }
+    return uid == 0 ? "any user but root" : NULL;
+}
+
+static const char *
+check_group(const char *value)
+{
+    gid_t gid = 0;
+
+    return cask_cred_group(value, &gid, NULL) != 0 ? "a group of this machine, by name or as #gid"
+                                                   : NULL;
+}
+
+/* Sets one option; NULL, or what is allowed instead. */
+static const char *
+set_option(struct cask_group_spec *spec, const struct row *row, const char *value, apr_pool_t *pool)
+{
+    const char **text = (const char **)field_of(spec, row);
+    const char *allowed = NULL;
+    int64_t number = 0;
+    int octal = 0;
+
+    switch (row->kind) {
+    case KIND_INTEGER:
+        allowed = cask_values_integer(value, row->low, row->high, &number, pool);
+        break;
+    case KIND_OCTAL:
+        allowed = cask_values_octal(value, &octal);
+        number = octal;
+        break;
+    case KIND_TIME:
+        allowed = cask_values_time(value, row->low, row->high, &number, pool);
+        break;
+    case KIND_TEXT:
+        *text = value;
+        return NULL;
+    case KIND_PATH:
+        *text = value;
+        return value[0] == '/' ? NULL : "an absolute path";
+    case KIND_ROOTED:
+        *text = ap_server_root_relative(pool, value);
+        return *text != NULL ? NULL : "a path";
+    case KIND_USER:
+        *text = value;
+        return check_user(value);
+    case KIND_GROUP:
+        *text = value;
+        return check_group(value);
+    }
+    if (allowed == NULL) {
+        set_integer(spec, row, number);
+    }
+    return allowed;
+}
+
+static const struct row *
+find_row(const char *name)
+{
+    for (size_t i = 0; i < ROW_COUNT; i++) {
+        if (strcmp(rows[i].option, name) == 0) {
+            return &rows[i];
+        }
+    }
+    return NULL;
+}
+
+const char *
+cask_daemon_options_parse(struct cask_group_spec *spec, const char *directive, const char *line,
+                          apr_pool_t *pool)
+{
+    while (*line != '\0') {
+        const char *name = NULL;
+        const char *value = NULL;
+        const char *wrong = cask_values_option(&line, &name, &value, pool);
+        const struct row *row;
+
+        if (wrong != NULL) {
+            return apr_psprintf(pool, "%s: %s", directive, wrong);
+        }
+        row = find_row(name);
+        if (row == NULL) {
+            return cask_values_unknown(directive, name, names, ROW_COUNT, pool);
+        }
+        wrong = set_option(spec, row, value, pool);
+        if (wrong != NULL) {
+            return cask_values_refuse(directive, name, value, wrong, pool);
+        }
+        if (row == &rows[ROW_processes]) {
+            spec->processes_given = true;
+        } else if (row == &rows[ROW_graceful_timeout]) {
+            spec->graceful_timeout_given = true;
+        }
+    }
+    return NULL;
+}
+
+const char *
+cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
+                         const char **ret_value, apr_pool_t *pool)
+{
+    const struct row *row;
+    const char *value = NULL;
+
+    if (row_number >= ROW_COUNT) {
+        return NULL;
+    }
+    row = &rows[row_number];
+    switch (row->kind) {
+    case KIND_INTEGER:
+        value = apr_psprintf(pool, "%" APR_INT64_T_FMT, get_integer(spec, row));
+        break;
+    case KIND_OCTAL:
+        value = get_integer(spec, row) < 0
+                    ? NULL
+                    : apr_psprintf(pool, "%04o", (unsigned)get_integer(spec, row));
+        break;
+    case KIND_TIME:
+        value = cask_values_time_text(get_integer(spec, row), pool);
+        break;
+    case KIND_TEXT:
+    case KIND_PATH:
+    case KIND_ROOTED:
+    case KIND_USER:
+    case KIND_GROUP:
+        value = get_text(spec, row);
+        break;
+    }
+    *ret_value = value != NULL ? value : "-";
+    return row->option;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/values.c - words and values of the configuration language.
+ *
+ * Owns:    nothing; results live in the pool given.
+ * Touches: httpd's word splitter (quotes), APR strings.
+ * Threads: any.
+ */
+#include "apache/values.h"
+
+#include "platform/clock.h"
+
+#include <httpd.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+struct unit {
+    const char *name;
+    int64_t us;
+};
+
+/* Largest first, so that the first that divides a time writes it shortest. */
+static const struct unit time_units[] = {
+    {"h", 3600 * CASK_CLOCK_SECOND},
+    {"m", 60 * CASK_CLOCK_SECOND},
+    {"s", CASK_CLOCK_SECOND},
+    {"ms", CASK_CLOCK_MS},
+};
+
+/* Reads the digits at *text; -1 when there is none or the number does not fit. */
+static int64_t
+read_digits(const char **text, int base)
+{
+    int64_t number = 0;
+    const char *at = *text;
+
+    while (*at >= '0' && *at < '0' + base) {
+        if (number > (INT64_MAX - base) / base) {
+            return -1;
+        }
+        number = number * base + (*at - '0');
+        at++;
+    }
+    if (at == *text) {
+        return -1;
+    }
+    *text = at;
+    return number;
+}
+
+const char *
+cask_values_flag(const char *text, int *ret_flag)
+{
+    if (strcasecmp(text, "on") == 0) {
+        *ret_flag = 1;
+        return NULL;
+    }
+    if (strcasecmp(text, "off") == 0) {
+        *ret_flag = 0;
+        return NULL;
+    }
+    return "On or Off";
+}
+
+const char *
+cask_values_integer(const char *text, int64_t low, int64_t high, int64_t *ret_number,
+                    apr_pool_t *pool)
+{
+    const char *rest = text;
+    int64_t number = read_digits(&rest, 10);
+
+    if (number < 0 || *rest != '\0' || number < low || number > high) {
+        return apr_psprintf(pool, "a whole number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
+                            low, high);
+    }
+    *ret_number = number;
+    return NULL;
+}
+
+const char *
+cask_values_octal(const char *text, int *ret_number)
+{
+    const char *rest = text;
+    int64_t number = read_digits(&rest, 8);
+
+    if (number < 0 || *rest != '\0' || number > 0777) {
+        return "an octal number from 0 to 0777";
+    }
+    *ret_number = (int)number;
+    return NULL;
+}
+
+const char *
+cask_values_time(const char *text, int64_t low_us, int64_t high_us, int64_t *ret_us,
+                 apr_pool_t *pool)
+{
+    const char *rest = text;
+    int64_t number = read_digits(&rest, 10);
+    int64_t unit_us = 0;
+
+    if (number >= 0 && *rest == '\0') {
+        unit_us = CASK_CLOCK_SECOND;
+    }
+    for (size_t i = 0; number >= 0 && i < sizeof(time_units) / sizeof(time_units[0]); i++) {
+        if (strcmp(rest, time_units[i].name) == 0) {
+            unit_us = time_units[i].us;
+        }
+    }
+    if (unit_us == 0 || number > high_us / unit_us || number * unit_us < low_us) {
+        return apr_psprintf(pool,
+                            "a whole number of seconds, or one with ms, s, m or h behind it, "
+                            "from %s to %s",
+                            cask_values_time_text(low_us, pool),
+                            cask_values_time_text(high_us, pool));
+    }
+    *ret_us = number * unit_us;
+    return NULL;
+}
+
+const char *
+cask_values_time_text(int64_t time_us, apr_pool_t *pool)
+{
+    if (time_us == 0) {
+        return "0";
+    }
+    for (size_t i = 0; i < sizeof(time_units) / sizeof(time_units[0]); i++) {
+        if (time_us % time_units[i].us == 0) {
+            return apr_psprintf(pool, "%" APR_INT64_T_FMT "%s", time_us / time_units[i].us,
+                                time_units[i].name);
+        }
+    }
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT "us", time_us);
+}
+
+const char *
+cask_values_option(const char **line, const char **ret_name, const char **ret_value,
+                   apr_pool_t *pool)
+{
+    const char *at = *line;
+    size_t name_len = strcspn(at, "= \t");
+    const char *name = apr_pstrmemdup(pool, at, name_len);
+    const char *value;
+
+    if (at[name_len] != '=' || name_len == 0) {
+        return apr_psprintf(pool, "'%s' is not of the form name=value (no space around '=')", name);
+    }
+    at += name_len + 1;
+    if (*at == '\0' || *at == ' ' || *at == '\t') {
+        return apr_psprintf(pool, "%s= has no value (no space around '=')", name);
+    }
+    value = ap_getword_conf(pool, &at);
+    if (*value == '\0') {
+        return apr_psprintf(pool, "%s= has an empty value", name);
+    }
+    *line = at;
+    *ret_name = name;
+    *ret_value = value;
+    return NULL;
+}
+
+/* Levenshtein's distance: insertions, deletions, replacements. */
+static size_t
+distance_between(const char *a, const char *b, apr_pool_t *pool)
+{
+    size_t b_len = strlen(b);
+    size_t *row = apr_palloc(pool, (b_len + 1) * sizeof(*row));
+
+    for (size_t j = 0; j <= b_len; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+
+            diagonal = row[j];
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            best = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+            row[j] = best;
+        }
+    }
+    return row[b_len];
+}
+
+const char *
+cask_values_nearest(const char *word, const char *const *names, size_t n_names, apr_pool_t *pool)
+{
+    const char *nearest = NULL;
+    size_t nearest_distance = strlen(word) / 3 + 1;
+    const char *plain;
+    char *lower;
+
+    if (strlen(word) > 64) { /* nothing of ours is that long */
+        return NULL;
+    }
+    lower = apr_pstrdup(pool, word);
+    ap_str_tolower(lower);
+    for (char *at = lower; *at != '\0'; at++) { /* python_home means python-home */
+        *at = *at == '_' ? '-' : *at;
+    }
+    plain = lower;
+    for (size_t i = 0; i < n_names; i++) {
+        size_t distance = distance_between(plain, names[i], pool);
+
+        if (distance < nearest_distance || (nearest == NULL && distance == nearest_distance)) {
+            nearest = names[i];
+            nearest_distance = distance;
+        }
+    }
+    return nearest;
+}
+
+const char *
+cask_values_refuse(const char *directive, const char *option, const char *word, const char *allowed,
+                   apr_pool_t *pool)
+{
+    if (option != NULL) {
+        return apr_psprintf(pool, "%s: %s=%s is refused: allowed is %s", directive, option, word,
+                            allowed);
+    }
+    return apr_psprintf(pool, "%s: '%s' is refused: allowed is %s", directive, word, allowed);
+}
+
+const char *
+cask_values_unknown(const char *directive, const char *word, const char *const *names,
+                    size_t n_names, apr_pool_t *pool)
+{
+    const char *nearest = cask_values_nearest(word, names, n_names, pool);
+    const char *list = "";
+
+    for (size_t i = 0; i < n_names; i++) {
+        list = apr_pstrcat(pool, list, i > 0 ? ", " : "", names[i], NULL);
+    }
+    if (nearest != NULL) {
+        return apr_psprintf(pool, "%s: unknown option '%s', did you mean '%s'? Options are: %s",
+                            directive, word, nearest, list);
+    }
+    return apr_psprintf(pool, "%s: unknown option '%s'; options are: %s", directive, word, list);
+}
