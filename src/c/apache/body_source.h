@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/body_source.h - the body of a request, out of httpd's input filters.
+ *
+ * Embedded, a gateway reads it through cask_body_source_ops() and waits for the client; towards a
+ * daemon, apache/remote takes what is there, and polls the client's socket beside the daemon's.
+ *
+ * "100 Continue" is httpd's: its HTTP_IN filter sends it at the first read of either kind, so
+ * nobody may read before the body is wanted.
+ */
+#ifndef CASK_APACHE_BODY_SOURCE_H
+#define CASK_APACHE_BODY_SOURCE_H
+
+#include <httpd.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "request/body.h"
+
+struct cask_body_source;
+struct cask_problem;
+
+/* A source in the request pool. It reads nothing yet. content_length as in struct cask_request:
+ * with 0 it is at its end and never touches the filters. */
+struct cask_body_source *cask_body_source_new(request_rec *r, int64_t content_length);
+
+/* For struct cask_exchange: body is the source. */
+const struct cask_body_ops *cask_body_source_ops(void);
+
+/* Like read, without waiting: 1 to size bytes that are there already; 0 at the end of the body; -1
+ * with errno EAGAIN (and no problem) when nothing has come yet; -1 with reterr_problem filled and
+ * errno its error otherwise (see request/body.h). */
+ssize_t cask_body_source_try(struct cask_body_source *source, char *buffer, size_t size,
+                             struct cask_problem *reterr_problem);
+
+/* Nothing is left to read: the end was seen. May still be false when only the end marker is left.
+ */
+bool cask_body_source_ended(const struct cask_body_source *source);
+/* The first failure of a read (see request/body.h), or 0. */
+int cask_body_source_error(const struct cask_body_source *source);
+
+/* The client's socket for poll(2), valid while the request runs: readable means that try() will
+ * make progress, but only after a try() that gave EAGAIN (filters may hold bytes back). -1: there
+ * is none (HTTP/2 streams share a connection); the caller then uses the blocking read. */
+int cask_body_source_socket(const struct cask_body_source *source);
+
+#endif
