@@ -20,8 +20,9 @@
 #define CASK_FRAME_HEAD_LIMIT    (1024u * 1024u) /* fields of one HEAD or REPLY */
 #define CASK_FRAME_PAYLOAD_LIMIT (CASK_FRAME_HEAD_LIMIT + CASK_FRAME_DATA_LIMIT)
 #define CASK_FRAME_ABORT_LIMIT   (128u * 1024u) /* payload of one ABORT or REFUSED */
-#define CASK_FRAME_LOG_LIMIT     (64u * 1024u) /* payload of one LOG; longer lines are several frames \
-                                                */
+#define CASK_FRAME_LOG_LIMIT                                             \
+    (64u * 1024u) /* payload of one LOG; longer lines are several frames \
+                   */
 /* Body bytes httpd may send before the first CREDIT (none with Expect: 100-continue). */
 #define CASK_FRAME_FIRST_CREDIT (16u * 1024u)
 

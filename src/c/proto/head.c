@@ -4,7 +4,7 @@
  * Owns nothing; any thread. Views point into the payload. Outputs other than the caller's field
  * array are untouched unless the result is OK.
  *
- * HEAD:  5 u64/i64 and 2 i64 (ids, length, times), 7 u32, then script, callable, group, fields,
+ * HEAD:  7 u64 or i64 (script, length, times), 7 u32, then script, callable, group, fields,
  * body REPLY: 1 i64, 4 u32, then reason, fields, body
  */
 #include "proto/head.h"

@@ -45,6 +45,7 @@ struct cask_head_reply {
 
 /* Sizes are exact: size + put never fail. Encoding writes into out (of that size) and returns a
  * pointer behind the last byte; the caller appends body_len bytes of body. */
+/* A name has at most 65535 bytes, a value fits u32: the caller checks. */
 size_t cask_head_field_size(uint16_t key, size_t name_len, size_t value_len);
 char *cask_head_put_field(char *out, uint16_t key, const char *name, size_t name_len,
                           const char *value, size_t value_len);
