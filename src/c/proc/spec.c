@@ -80,6 +80,7 @@ static const struct field fields[] = {
     FIELD(mpm_processes, FIELD_U32),
     FIELD(mpm_threads, FIELD_U32),
     FIELD(httpd_description, FIELD_TEXT),
+    FIELD(httpd_built, FIELD_TEXT),
     FIELD(mpm_name, FIELD_TEXT),
     FIELD(log_level, FIELD_U32),
 };

@@ -77,6 +77,7 @@ struct cask_group_spec {
     int mpm_processes, mpm_threads;
     int httpd_version[3];
     const char *httpd_description;
+    const char *httpd_built; /* build date of httpd */
     const char *mpm_name;
     int log_level; /* of module wsgi in the vhost; enum cask_log_level */
 };

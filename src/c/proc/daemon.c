@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc/daemon.c - the main program of a daemon process.
+ *
+ * Owns:    the loop, the engine, the pool, the descriptors that came with START.
+ * Touches: gateway/engine.h (types), proc/, metrics/board (read-only), platform/.
+ * Threads: Python's main thread, without the GIL. Serving threads are the pool's.
+ * States (struct cask_daemon.state; what holds, who leaves it):
+ *   STARTING  the applications are being loaded, nobody is served; signals have their default
+ *             action and end the process at once. → SERVING by serve().
+ *   SERVING   the pool takes requests. → DRAINING by daemon_drain(), → STOPPING by daemon_stop().
+ *   DRAINING  no new connections; requests under way are finished. → STOPPING by daemon_stop(),
+ *             when its time is over, or leaves the loop when the pool is empty.
+ *   STOPPING  nothing is taken any more; leaves the loop when the pool is empty; at its deadline
+ *             the process ends as it is.
+ * Invariants:
+ *   (1) every state but SERVING has a deadline, here or in the supervisor;
+ *   (2) a daemon that lost its supervisor goes within 30 s, one that lost httpd stops at once.
+ */
+#include "proc/daemon.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "metrics/board.h"
+#include "platform/clock.h"
+#include "platform/log.h"
+#include "platform/loop.h"
+#include "platform/net.h"
+#include "platform/problem.h"
+#include "platform/process.h"
+#include "proc/channel.h"
+#include "proc/daemon_boot.h"
+#include "proc/loadlist.h"
+#include "proc/pool.h"
+#include "proc/spec.h"
+#include "proc/stale.h"
+#include "proc/title.h"
+#include "proc/watchdog.h"
+
+#define SEND_US       (5 * CASK_CLOCK_SECOND)
+#define ORPHAN_US     (30 * CASK_CLOCK_SECOND)
+#define ORPHAN_LOOK   (250 * CASK_CLOCK_MS)
+#define DRAIN_US      (60 * CASK_CLOCK_SECOND) /* without graceful-timeout */
+#define NO_PARENT_US  (5 * CASK_CLOCK_SECOND)  /* to stop after httpd, without shutdown-timeout */
+#define DRAIN_LOOK_US CASK_CLOCK_SECOND
+
+enum daemon_state {
+    STATE_STARTING,
+    STATE_SERVING,
+    STATE_DRAINING,
+    STATE_STOPPING,
+};
+
+struct cask_daemon {
+    const struct cask_engine_ops *ops;
+    struct cask_daemon_boot *boot; /* channel, spec, descriptors */
+    enum daemon_state state;
+    struct cask_loop *loop;
+    struct cask_engine *engine;
+    struct cask_pool *pool;
+    struct cask_stale *stale;
+    struct cask_loadlist *loaded; /* applications told to the supervisor */
+    struct cask_watchdog watchdog;
+    struct cask_loop_timer *look; /* watchdog, orphan and drain: the next moment to think */
+    int64_t deadline_us;          /* DRAINING: then stop; STOPPING: then leave */
+    int64_t orphan_us;            /* since then without supervisor; 0: it is there */
+};
+
+static void
+daemon_send(struct cask_daemon *self, enum cask_channel_kind kind, struct cask_pack *payload)
+{
+    if (self->boot->channel_fd >= 0) {
+        /* a failure shows again as the end of the channel, in on_channel() */
+        (void)cask_channel_send(self->boot->channel_fd, kind, payload, NULL, 0,
+                                cask_clock_deadline(SEND_US));
+    }
+    cask_pack_done(payload);
+}
+
+static void
+daemon_send_reason(struct cask_daemon *self, enum cask_channel_kind kind, uint32_t reason)
+{
+    struct cask_pack payload = {0};
+
+    cask_pack_u32(&payload, reason);
+    daemon_send(self, kind, &payload);
+}
+
+/* Called by the engine for each application that is loaded well. */
+static void
+tell_loaded(void *context, const struct cask_app *app)
+{
+    struct cask_daemon *self = context;
+    struct cask_pack payload = {0};
+
+    self->watchdog.loaded = true;
+    if (!cask_loadlist_add(self->loaded, app)) {
+        return; /* told before, or one too many */
+    }
+    cask_pack_text_n(&payload, app->script.data, app->script.len);
+    cask_pack_text_n(&payload, app->callable.data != NULL ? app->callable.data : "",
+                     app->callable.len);
+    cask_pack_text_n(&payload,
+                     app->application_group.data != NULL ? app->application_group.data : "",
+                     app->application_group.len);
+    daemon_send(self, CASK_CHANNEL_LOADED, &payload);
+}
+
+static void
+daemon_stop(struct cask_daemon *self, int64_t timeout_us)
+{
+    int64_t deadline_us = cask_clock_deadline(timeout_us);
+
+    if (self->state == STATE_STOPPING) {
+        self->deadline_us = deadline_us < self->deadline_us ? deadline_us : self->deadline_us;
+    } else {
+        self->state = STATE_STOPPING;
+        self->deadline_us = deadline_us;
+        cask_pool_stop(self->pool);
+    }
+    cask_loop_timer_set(self->look, cask_clock_mono_us());
+}
+
+static void
+daemon_drain(struct cask_daemon *self, int64_t timeout_us)
+{
+    if (self->state != STATE_SERVING) {
+        return;
+    }
+    self->state = STATE_DRAINING;
+    self->deadline_us = cask_clock_deadline(timeout_us);
+    cask_pool_drain(self->pool);
+    cask_loop_timer_set(self->look, cask_clock_mono_us());
+}
+
+static int64_t
+drain_time(const struct cask_daemon *self)
+{
+    const struct cask_group_spec *spec = self->boot->spec;
+
+    return spec->graceful_timeout_given ? spec->graceful_timeout_us : DRAIN_US;
+}
+
+/* STOPPING is over: the process ends as it is, threads inside applications and all. */
+static _Noreturn void
+leave(struct cask_daemon *self)
+{
+    struct cask_pool_figures figures;
+
+    cask_pool_figures(self->pool, &figures);
+    cask_log(408, "group '%s': ending process %ld with %u requests still running",
+             self->boot->spec->name, (long)getpid(), (unsigned)figures.active);
+    cask_process_exit(1);
+}
+
+/* Without supervisor: serve until its successor's generation does, at most 30 s. */
+static int64_t
+orphan_look(struct cask_daemon *self, int64_t now_us)
+{
+    if (self->orphan_us == 0 || self->state != STATE_SERVING) {
+        return CASK_CLOCK_NEVER;
+    }
+    if (cask_board_serving(self->boot->board) > self->boot->generation ||
+        now_us - self->orphan_us >= ORPHAN_US) {
+        daemon_drain(self, drain_time(self));
+        return CASK_CLOCK_NEVER;
+    }
+    return now_us + ORPHAN_LOOK;
+}
+
+static int64_t
+serving_look(struct cask_daemon *self, const struct cask_pool_figures *figures, int64_t now_us)
+{
+    int64_t next = CASK_CLOCK_NEVER;
+    uint32_t reason = cask_watchdog_look(&self->watchdog, figures, now_us, &next);
+
+    if (reason != 0) {
+        if (self->boot->channel_fd < 0) {
+            daemon_drain(self, drain_time(self));
+        } else {
+            daemon_send_reason(self, CASK_CHANNEL_REPLACE, reason);
+        }
+    }
+    if (figures->active > 0) {
+        self->ops->loaded(self->engine, tell_loaded, self);
+    }
+    return next;
+}
+
+static int64_t
+drain_look(struct cask_daemon *self, const struct cask_pool_figures *figures, int64_t now_us)
+{
+    /* A request over its time does not hold up a drain. */
+    bool only_overdue = figures->active > 0 && figures->active <= figures->overdue;
+
+    if (now_us >= self->deadline_us || only_overdue) {
+        daemon_stop(self, self->boot->spec->shutdown_timeout_us);
+        return self->deadline_us;
+    }
+    return self->deadline_us < now_us + DRAIN_LOOK_US ? self->deadline_us : now_us + DRAIN_LOOK_US;
+}
+
+static void
+on_look(void *context)
+{
+    struct cask_daemon *self = context;
+    struct cask_pool_figures figures;
+    int64_t now_us = cask_clock_mono_us();
+    int64_t next = CASK_CLOCK_NEVER;
+    int64_t orphan = orphan_look(self, now_us);
+
+    cask_pool_figures(self->pool, &figures);
+    switch (self->state) {
+    case STATE_STARTING:
+        break;
+    case STATE_SERVING:
+        next = serving_look(self, &figures, now_us);
+        break;
+    case STATE_DRAINING:
+        next = drain_look(self, &figures, now_us);
+        break;
+    case STATE_STOPPING:
+        if (now_us >= self->deadline_us) {
+            leave(self);
+        }
+        next = self->deadline_us;
+        break;
+    }
+    cask_loop_timer_set(self->look, next < orphan ? next : orphan);
+}
+
+static void
+on_pool(void *context, int fd, short revents)
+{
+    struct cask_daemon *self = context;
+    uint32_t events = cask_pool_take_events(self->pool);
+
+    (void)fd;
+    (void)revents;
+    if ((events & CASK_POOL_MAXIMUM) != 0 && self->state == STATE_SERVING) {
+        daemon_send_reason(self, CASK_CHANNEL_REPLACE, CASK_CHANNEL_MAXIMUM_REQUESTS);
+    }
+    if ((events & CASK_POOL_EMPTY) != 0 && self->state != STATE_SERVING) {
+        cask_loop_stop(self->loop);
+        return;
+    }
+    if ((events & CASK_POOL_ACTIVITY) != 0) {
+        cask_loop_timer_set(self->look, cask_clock_mono_us());
+    }
+}
+
+static void
+on_stale(void *context, int fd, short revents)
+{
+    struct cask_daemon *self = context;
+    char path[CASK_STALE_PATH_SIZE];
+
+    (void)fd;
+    (void)revents;
+    while (cask_stale_take(self->stale, path)) {
+        struct cask_pack payload = {0};
+        struct cask_script_id id = {0};
+        struct stat status;
+
+        if (stat(path, &status) == 0) {
+            cask_script_id_from_stat(&status, &id);
+        }
+        /* first what is loaded: the next generation loads all of it */
+        self->ops->loaded(self->engine, tell_loaded, self);
+        cask_pack_text(&payload, path);
+        cask_pack_u64(&payload, id.device);
+        cask_pack_u64(&payload, id.inode);
+        cask_pack_u64(&payload, id.size);
+        cask_pack_u64(&payload, (uint64_t)id.mtime_ns);
+        daemon_send(self, CASK_CHANNEL_RELOAD, &payload);
+    }
+}
+
+static void
+lose_supervisor(struct cask_daemon *self)
+{
+    cask_loop_unwatch(self->loop, self->boot->channel_fd);
+    cask_net_close(&self->boot->channel_fd);
+    self->orphan_us = cask_clock_mono_us();
+    cask_loop_timer_set(self->look, self->orphan_us);
+}
+
+static void
+on_channel(void *context, int fd, short revents)
+{
+    struct cask_daemon *self = context;
+    struct cask_channel_message message;
+    int error = cask_channel_receive(fd, self->boot->buffer, &message);
+    uint64_t value;
+
+    (void)revents;
+    if (error == EAGAIN || error == EINTR) {
+        return;
+    }
+    if (error != 0) {
+        lose_supervisor(self);
+        return;
+    }
+    value = cask_unpack_u64(&message.payload);
+    value = value > INT64_MAX ? 0 : value;
+    if (message.kind == CASK_CHANNEL_DRAIN) {
+        daemon_drain(self, (int64_t)value);
+    } else if (message.kind == CASK_CHANNEL_STOP) {
+        daemon_stop(self, (int64_t)value);
+    }
+    cask_channel_message_done(&message);
+}
+
+static void
+on_parent(void *context, int fd, short revents)
+{
+    struct cask_daemon *self = context;
+    int64_t timeout_us = self->boot->spec->shutdown_timeout_us;
+
+    (void)revents;
+    cask_loop_unwatch(self->loop, fd);
+    daemon_stop(self, timeout_us > 0 ? timeout_us : NO_PARENT_US);
+}
+
+static void
+on_signal(void *context, int signal_number)
+{
+    struct cask_daemon *self = context;
+
+    switch (signal_number) {
+    case SIGTERM:
+    case SIGINT:
+        if (self->state == STATE_SERVING) {
+            daemon_send_reason(self, CASK_CHANNEL_LEAVING, CASK_CHANNEL_SIGNAL);
+        }
+        daemon_stop(self, self->boot->spec->shutdown_timeout_us);
+        break;
+    case SIGUSR1:
+        if (self->state == STATE_SERVING && self->boot->channel_fd >= 0) {
+            daemon_send_reason(self, CASK_CHANNEL_REPLACE, CASK_CHANNEL_SIGNAL);
+        } else {
+            daemon_drain(self, drain_time(self));
+        }
+        break;
+    default: /* SIGHUP, SIGUSR2 mean nothing here but must not kill */
+        break;
+    }
+}
+
+/* Loads the applications of the list. With `strict` a failing one fails the daemon; otherwise it is
+ * logged, answers 500 and is tried again by requests. */
+static int
+load_all(struct cask_daemon *self, struct cask_problem *reterr_problem)
+{
+    const struct cask_group_spec *spec = self->boot->spec;
+
+    for (size_t i = 0; i < spec->n_apps; i++) {
+        const struct cask_spec_app *from = &spec->apps[i];
+        const struct cask_app app = {
+            .script = {from->script, (uint32_t)strlen(from->script)},
+            .callable = {from->callable, (uint32_t)strlen(from->callable)},
+            .application_group = {from->application_group,
+                                  (uint32_t)strlen(from->application_group)},
+        };
+        struct cask_problem problem = {0};
+        enum cask_outcome outcome = self->ops->load(self->engine, &app, &problem);
+
+        if (outcome == CASK_OUTCOME_MISSING) {
+            /* the requests for it get 404 from httpd: nothing to wait for */
+            cask_log_debug(CASK_LOG_INFO, "group '%s': script '%s' is not there", spec->name,
+                           from->script);
+        } else if (outcome != CASK_OUTCOME_DONE && self->boot->strict) {
+            if (problem.number == 0) {
+                (void)cask_problem_set(&problem, EIO, 406, "cannot load '%s'", from->script);
+            }
+            cask_problem_move(reterr_problem, &problem);
+            return EIO;
+        } else if (outcome != CASK_OUTCOME_DONE) {
+            cask_log_problem(&problem);
+        }
+        cask_problem_done(&problem);
+    }
+    self->ops->loaded(self->engine, tell_loaded, self);
+    return 0;
+}
+
+static int
+open_engine(struct cask_daemon *self, struct cask_problem *reterr_problem)
+{
+    const struct cask_group_spec *spec = self->boot->spec;
+    const struct cask_process *process = cask_process_get();
+    const struct cask_engine_config config = {
+        .embedded = false,
+        .python_home = spec->python_home,
+        .python_path = spec->python_path,
+        .working_home = spec->home,
+        .package_dir = spec->package_dir,
+        .process_group = spec->name,
+        .processes = spec->processes,
+        .threads = spec->threads,
+        .multiprocess = spec->processes_given,
+        .multithread = spec->threads != 1,
+        .case_insensitive = spec->case_insensitive,
+        .httpd_version = {spec->httpd_version[0], spec->httpd_version[1], spec->httpd_version[2]},
+        .httpd_description = spec->httpd_description,
+        .httpd_built = spec->httpd_built,
+        .mpm_name = spec->mpm_name,
+        .mpm_processes = spec->mpm_processes,
+        .mpm_threads = spec->mpm_threads,
+        .stale = cask_stale_add,
+        .stale_context = self->stale,
+        .log = process->sink,
+        .log_context = process->sink_context,
+        .log_level = process->log_level,
+    };
+
+    if (spec->locale != NULL && setlocale(LC_ALL, spec->locale) == NULL) {
+        cask_log(404, "group '%s': this system has no locale '%s'; going on without it", spec->name,
+                 spec->locale);
+    }
+    return self->ops->open(&config, &self->engine, reterr_problem);
+}
+
+static int
+start(struct cask_daemon *self, struct cask_problem *reterr_problem)
+{
+    const struct cask_pool_config config = {
+        .ops = self->ops,
+        .spec = self->boot->spec,
+        .listen_fd = self->boot->listen_fd,
+        .row = self->boot->row,
+        .generation = self->boot->generation,
+    };
+    struct cask_pool_config pool_config = config;
+    int error = cask_loadlist_new(&self->loaded, reterr_problem);
+
+    if (error == 0) {
+        error = cask_stale_new(&self->stale, reterr_problem);
+    }
+    if (error == 0) {
+        error = open_engine(self, reterr_problem);
+    }
+    if (error == 0) {
+        error = load_all(self, reterr_problem);
+    }
+    if (error == 0) {
+        error = cask_loop_new(&self->loop, reterr_problem);
+    }
+    if (error == 0) {
+        pool_config.engine = self->engine;
+        error = cask_pool_new(&self->pool, &pool_config, reterr_problem);
+    }
+    return error;
+}
+
+static int
+watch_all(struct cask_daemon *self)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2};
+    int error = cask_loop_timer_new(self->loop, on_look, self, &self->look);
+
+    for (size_t i = 0; error == 0 && i < sizeof(signals) / sizeof(signals[0]); i++) {
+        error = cask_loop_signal(self->loop, signals[i], on_signal, self);
+    }
+    if (error == 0) {
+        error = cask_loop_watch(self->loop, self->boot->channel_fd, POLLIN, on_channel, self);
+    }
+    if (error == 0) {
+        error = cask_loop_watch(self->loop, self->boot->parent_fd, POLLIN, on_parent, self);
+    }
+    if (error == 0) {
+        error = cask_loop_watch(self->loop, cask_pool_event_fd(self->pool), POLLIN, on_pool, self);
+    }
+    if (error == 0) {
+        error = cask_loop_watch(self->loop, cask_stale_fd(self->stale), POLLIN, on_stale, self);
+    }
+    return error;
+}
+
+/* Serves until the loop ends; then ends Python. */
+static int
+serve(struct cask_daemon *self)
+{
+    struct cask_pack nothing = {0};
+    int64_t deadline_us;
+
+    self->state = STATE_SERVING;
+    self->watchdog.spec = self->boot->spec;
+    if (watch_all(self) != 0) {
+        cask_log(407, "group '%s': process %ld cannot watch its descriptors",
+                 self->boot->spec->name, (long)getpid());
+        return 1;
+    }
+    daemon_send(self, CASK_CHANNEL_READY, &nothing);
+    (void)cask_loop_run(self->loop);
+
+    deadline_us = self->state == STATE_STOPPING
+                      ? self->deadline_us
+                      : cask_clock_deadline(self->boot->spec->shutdown_timeout_us);
+    if (cask_pool_join(self->pool, deadline_us) != 0) {
+        leave(self);
+    }
+    self->pool = cask_pool_free(self->pool);
+    if (self->ops->stop(self->engine, deadline_us) != 0) {
+        cask_log(409, "group '%s': Python of process %ld did not end in time",
+                 self->boot->spec->name, (long)getpid());
+        return 1;
+    }
+    return 0;
+}
+
+int
+cask_daemon_main(int channel_fd, const struct cask_engine_ops *ops)
+{
+    struct cask_daemon *self = calloc(1, sizeof(*self));
+    struct cask_problem problem = {0};
+    int error;
+
+    cask_process_begin(CASK_ROLE_DAEMON);
+    if (self == NULL) {
+        return 1;
+    }
+    self->ops = ops;
+    error = cask_daemon_boot_receive(channel_fd, ops->python_version, &self->boot, &problem);
+    if (error != 0) {
+        cask_log_problem(&problem); /* to stderr: there may be nobody else to tell */
+        return 1;
+    }
+    if (self->boot->spec->display_name != NULL) {
+        cask_title_set(self->boot->spec->display_name);
+    }
+    error = start(self, &problem);
+    if (error != 0) {
+        cask_daemon_boot_failed(self->boot, &problem);
+        return 1;
+    }
+    return serve(self);
+}

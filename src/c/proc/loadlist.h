@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc/loadlist.h - the applications that processes of a group have loaded: what the next
+ * generation loads before it is READY. Bounded: the names come from requests.
+ */
+#ifndef CASK_PROC_LOADLIST_H
+#define CASK_PROC_LOADLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "proc/spec.h"
+#include "request/request.h"
+
+#define CASK_LOADLIST_LIMIT 256
+
+struct cask_loadlist;
+struct cask_problem;
+
+int cask_loadlist_new(struct cask_loadlist **ret_list, struct cask_problem *reterr_problem);
+struct cask_loadlist *cask_loadlist_free(struct cask_loadlist *list);
+/* Copies app into the list. False when it is there already, or there is no room or memory. */
+bool cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app);
+/* In the order they were added; valid until the next add. */
+const struct cask_spec_app *cask_loadlist_apps(const struct cask_loadlist *list, size_t *ret_count);
+
+#endif
