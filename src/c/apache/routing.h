@@ -7,6 +7,7 @@
 #include <httpd.h>
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct cask_config_group;
 
@@ -22,10 +23,17 @@ struct cask_route {
     bool script_reloading;
 };
 
+/* Length of the part of uri that a prefix alias covers; 0: no match. A run of '/' on one side
+ * matches any run on the other; the match ends at the end of a component. Pure. */
+size_t cask_routing_match(const char *uri, const char *alias);
+
 /* translate_name hook: WSGIScriptAlias and WSGIScriptAliasMatch. */
 int cask_routing_translate(request_rec *r);
 /* True when the request's handler is ours ("wsgi-script", "application/x-httpd-wsgi"). */
 bool cask_routing_is_ours(const request_rec *r);
+/* May requests of this server use the group? Those of the server that defined it, of every server
+ * if that is the main one, and of servers of the same ServerName. */
+bool cask_routing_may_use(const server_rec *server, const struct cask_config_group *group);
 /* Checks of the target (ExecCGI, existence, directory, path info), then names and group. OK, or an
  * HTTP status with the line already logged. */
 int cask_routing_resolve(request_rec *r, struct cask_route *ret_route);
