@@ -4,8 +4,8 @@
  * Embedded, a gateway reads it through cask_body_source_ops() and waits for the client; towards a
  * daemon, apache/remote takes what is there, and polls the client's socket beside the daemon's.
  *
- * "100 Continue" is httpd's: its HTTP_IN filter sends it at the first read of either kind, so
- * nobody may read before the body is wanted.
+ * "100 Continue" goes out at the first read of either kind, even of no bytes, so nobody may read
+ * before the body is wanted.
  */
 #ifndef CASK_APACHE_BODY_SOURCE_H
 #define CASK_APACHE_BODY_SOURCE_H
@@ -20,6 +20,10 @@
 
 struct cask_body_source;
 struct cask_problem;
+
+/* register_hooks: makes the output filter known that keeps httpd from answering a bad body itself.
+ */
+void cask_body_source_register(void);
 
 /* A source in the request pool. It reads nothing yet. content_length as in struct cask_request:
  * with 0 it is at its end and never touches the filters. */
