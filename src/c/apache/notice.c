@@ -10,6 +10,7 @@
 #include "apache/config.h"
 #include "platform/log.h"
 
+#include <http_core.h>
 #include <http_log.h>
 #include <apr_strings.h>
 
@@ -40,6 +41,12 @@ cask_notice_server(const server_rec *server, apr_pool_t *pool, unsigned number, 
     va_start(arguments, format);
     text = apr_pvsprintf(pool, format, arguments);
     va_end(arguments);
+    if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        /* No log is open yet: to the terminal, without time stamp. */
+        ap_log_error(APLOG_MARK, APLOG_STARTUP | (int)cask_log_number_level(number), 0, NULL,
+                     "CASK%04u: %s", number, text);
+        return;
+    }
     ap_log_error(APLOG_MARK, (int)cask_log_number_level(number), 0, server, "CASK%04u: %s", number,
                  text);
 }
