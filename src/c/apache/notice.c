@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/notice.c - numbered lines to httpd's error logs.
+/* apache/notice.c - numbered lines outside of requests.
  *
  * Owns:    nothing.
  * Touches: httpd's log calls, lognums.def (levels).
@@ -17,19 +17,6 @@
 #include <stdarg.h>
 
 APLOG_USE_MODULE(wsgi);
-
-void
-cask_notice_request(request_rec *r, unsigned number, const char *format, ...)
-{
-    va_list arguments;
-    const char *text;
-
-    va_start(arguments, format);
-    text = apr_pvsprintf(r->pool, format, arguments);
-    va_end(arguments);
-    ap_log_rerror(APLOG_MARK, (int)cask_log_number_level(number), 0, r, "CASK%04u: %s", number,
-                  text);
-}
 
 void
 cask_notice_server(const server_rec *server, apr_pool_t *pool, unsigned number, const char *format,

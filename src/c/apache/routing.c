@@ -12,7 +12,7 @@
 
 #include "apache/config.h"
 #include "apache/expand.h"
-#include "apache/notice.h"
+#include "apache/logsink.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -147,22 +147,22 @@ static int
 check_target(request_rec *r)
 {
     if (!is_aliased(r) && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
-        cask_notice_request(r, 122, "script '%s': Options ExecCGI is off in this directory",
-                            r->filename);
+        cask_logsink_line(r, 122, "script '%s': Options ExecCGI is off in this directory",
+                          r->filename);
         return HTTP_FORBIDDEN;
     }
     if (r->finfo.filetype == APR_NOFILE) {
-        cask_notice_request(r, 120, "script '%s': there is no such file", r->filename);
+        cask_logsink_line(r, 120, "script '%s': there is no such file", r->filename);
         return HTTP_NOT_FOUND;
     }
     if (r->finfo.filetype == APR_DIR) {
-        cask_notice_request(r, 121, "script '%s': this is a directory", r->filename);
+        cask_logsink_line(r, 121, "script '%s': this is a directory", r->filename);
         return HTTP_FORBIDDEN;
     }
     if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != NULL &&
         r->path_info[0] != '\0') {
-        cask_notice_request(r, 123, "script '%s': AcceptPathInfo is Off, '%s' behind it is refused",
-                            r->filename, r->path_info);
+        cask_logsink_line(r, 123, "script '%s': AcceptPathInfo is Off, '%s' behind it is refused",
+                          r->filename, r->path_info);
         return HTTP_NOT_FOUND;
     }
     return OK;
@@ -195,8 +195,8 @@ expand_group(request_rec *r, const char *directive, const char *value,
     const char *name = cask_expand_group(value, facts, r->pool);
 
     if (name == NULL) {
-        cask_notice_request(r, 127, "%s '%s': the variable is not set for this request", directive,
-                            value);
+        cask_logsink_line(r, 127, "%s '%s': the variable is not set for this request", directive,
+                          value);
     }
     return name;
 }
@@ -218,25 +218,25 @@ choose_group(request_rec *r, struct cask_route *route)
 
     if (route->process_group[0] == '\0') {
         if (cask_config_restrict_embedded(main_config)) {
-            cask_notice_request(r, 124,
-                                "script '%s': WSGIRestrictEmbedded is On and no daemon group is "
-                                "configured for it",
-                                r->filename);
+            cask_logsink_line(r, 124,
+                              "script '%s': WSGIRestrictEmbedded is On and no daemon group is "
+                              "configured for it",
+                              r->filename);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         return OK;
     }
     group = apr_hash_get(main_config->groups, route->process_group, APR_HASH_KEY_STRING);
     if (group == NULL) {
-        cask_notice_request(r, 125, "script '%s': no WSGIDaemonProcess defines a group '%s'",
-                            r->filename, route->process_group);
+        cask_logsink_line(r, 125, "script '%s': no WSGIDaemonProcess defines a group '%s'",
+                          r->filename, route->process_group);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!cask_routing_may_use(r->server, group)) {
-        cask_notice_request(r, 126,
-                            "script '%s': group '%s' belongs to a virtual host of another "
-                            "ServerName (%s)",
-                            r->filename, route->process_group, group->location);
+        cask_logsink_line(r, 126,
+                          "script '%s': group '%s' belongs to a virtual host of another "
+                          "ServerName (%s)",
+                          r->filename, route->process_group, group->location);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     route->group = group;
