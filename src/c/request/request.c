@@ -29,8 +29,9 @@ cask_script_id_from_stat(const struct stat *status, struct cask_script_id *ret_i
     ret_id->device = (uint64_t)status->st_dev;
     ret_id->inode = (uint64_t)status->st_ino;
     ret_id->size = (uint64_t)status->st_size;
-    ret_id->mtime_ns =
-        (int64_t)status->st_mtim.tv_sec * INT64_C(1000000000) + status->st_mtim.tv_nsec;
+    /* To the microsecond: httpd's own look at the file is no finer, and both must agree. */
+    ret_id->mtime_ns = (int64_t)status->st_mtim.tv_sec * INT64_C(1000000000) +
+                       status->st_mtim.tv_nsec / 1000 * 1000;
 }
 
 void

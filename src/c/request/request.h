@@ -31,7 +31,7 @@ struct cask_script_id {
     uint64_t device;
     uint64_t inode;
     uint64_t size;
-    int64_t mtime_ns;
+    int64_t mtime_ns; /* whole microseconds */
 };
 
 /* An application: which file, which name in it, in which interpreter. */
