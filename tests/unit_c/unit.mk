@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# unit_c/unit.mk - the C unit tests: build and run (included by the Makefile; works alone too).
+#
+#   make unit-c    under AddressSanitizer and UndefinedBehaviourSanitizer; the normal run
+#   make asan      the same, and again as `torture`
+#   make torture   allocation 1, 2, 3, ... of the code under test fails
+#   make tsan      under ThreadSanitizer: what several threads touch
+#   make fuzz      libFuzzer on the decoders of proto/, FUZZ_SECONDS each (needs clang)
+#
+# Only gcc is needed for the others. unit-c-build only builds (tests/unit_c/test_unit_c.py).
+
+UNIT_DIR := $(dir $(lastword $(MAKEFILE_LIST)))
+UNIT_TOP := $(UNIT_DIR)../..
+UNIT_OUT ?= $(UNIT_TOP)/build/unit_c
+UNIT_CC ?= gcc
+FUZZ_SECONDS ?= 60
+
+# The rooms that need neither httpd nor Python.
+UNIT_ROOMS := platform proto request metrics wire proc
+UNIT_SRC := $(foreach room,$(UNIT_ROOMS),$(wildcard $(UNIT_TOP)/src/c/$(room)/*.c))
+UNIT_TESTS := $(wildcard $(UNIT_DIR)*/test_*.c)
+UNIT_HEADERS := $(wildcard $(UNIT_TOP)/src/c/*/*.h $(UNIT_TOP)/src/c/*/*.def $(UNIT_DIR)*.h \
+    $(UNIT_DIR)*/*.h $(UNIT_DIR)*/fuzz_*.c)
+
+UNIT_WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+    -Wold-style-definition -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings \
+    -Wimplicit-fallthrough
+UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
+    -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread
+UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
+    -Wl,--wrap=strdup,--wrap=strndup
+UNIT_FLAVOUR_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+UNIT_FLAVOUR_tsan := -fsanitize=thread
+
+unit_test_name = $(subst /,_,$(patsubst $(UNIT_DIR)%.c,%,$(1)))
+unit_object = $(UNIT_OUT)/$(1)/src_$(subst /,_,$(patsubst $(UNIT_TOP)/src/c/%.c,%,$(2))).o
+unit_binaries = $(foreach test,$(UNIT_TESTS),$(UNIT_OUT)/$(1)/$(call unit_test_name,$(test)))
+
+# $(1) flavour, $(2) source
+define unit_source_rule
+$(call unit_object,$(1),$(2)): $(2) $(UNIT_HEADERS)
+	@mkdir -p $(UNIT_OUT)/$(1)
+	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
+endef
+# $(1) flavour, $(2) test
+define unit_test_rule
+$(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(UNIT_DIR)unit.c $(UNIT_HEADERS) \
+    $(UNIT_OUT)/$(1)/libcask.a
+	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) $(UNIT_DIR)unit.c \
+	    $(UNIT_OUT)/$(1)/libcask.a
+endef
+define unit_flavour_rules
+$(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))
+$(foreach test,$(UNIT_TESTS),$(eval $(call unit_test_rule,$(1),$(test))))
+$(UNIT_OUT)/$(1)/libcask.a: $(foreach source,$(UNIT_SRC),$(call unit_object,$(1),$(source)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach flavour,asan tsan,$(eval $(call unit_flavour_rules,$(flavour))))
+
+# $(1) flavour, $(2) arguments
+unit_run = @set -e; for test in $(call unit_binaries,$(1)); do echo "== $${test\#\#*/}"; \
+    UNIT_CORPUS=$(UNIT_TOP)/tests/corpus $$test $(2); done
+
+.PHONY: unit-c unit-c-build unit-c-build-tsan asan torture tsan fuzz
+unit-c-build: $(call unit_binaries,asan)
+unit-c-build-tsan: $(call unit_binaries,tsan)
+unit-c: unit-c-build
+	$(call unit_run,asan,)
+torture: unit-c-build
+	$(call unit_run,asan,--torture)
+asan: unit-c torture
+tsan: unit-c-build-tsan
+	$(call unit_run,tsan,)
+
+UNIT_FUZZERS := $(wildcard $(UNIT_DIR)*/fuzz_*.c)
+fuzz:
+	@mkdir -p $(UNIT_OUT)/fuzz/corpus
+	@set -e; for fuzzer in $(UNIT_FUZZERS); do name=$$(basename $$fuzzer .c); \
+	    clang $(UNIT_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(UNIT_OUT)/fuzz/$$name \
+	        $$fuzzer $(wildcard $(UNIT_TOP)/src/c/proto/*.c); \
+	    mkdir -p $(UNIT_OUT)/fuzz/corpus/$$name; \
+	    $(UNIT_OUT)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(UNIT_OUT)/fuzz/ \
+	        $(UNIT_OUT)/fuzz/corpus/$$name $(UNIT_TOP)/tests/corpus/proto; done
