@@ -15,6 +15,7 @@
 #include "apache/config.h"
 #include "apache/expand.h"
 #include "apache/notice.h"
+#include "apache/prefix.h"
 #include "apache/pythons.h"
 #include "apache/resolve.h"
 #include "apache/routing.h"
@@ -223,7 +224,7 @@ check_order(const struct cask_config_alias *aliases, int number, apr_pool_t *poo
     }
     for (int i = 0; i < number; i++) {
         if (aliases[i].regex == NULL && aliases[i].server == alias->server &&
-            cask_routing_match(alias->alias, aliases[i].alias) != 0) {
+            cask_prefix_match(alias->alias, aliases[i].alias) != 0) {
             cask_notice_server(alias->server, pool, 109,
                                "alias '%s' at %s never gets a request: '%s' at %s comes first and "
                                "takes them",

@@ -8,6 +8,7 @@
 #include "apache/daemon_options.h"
 
 #include "apache/values.h"
+#include "apache/words.h"
 #include "platform/clock.h"
 #include "platform/cred.h"
 #include "platform/problem.h"
@@ -193,7 +194,7 @@ cask_daemon_options_parse(struct cask_group_spec *spec, const char *directive, c
     while (*line != '\0') {
         const char *name = NULL;
         const char *value = NULL;
-        const char *wrong = cask_values_option(&line, &name, &value, pool);
+        const char *wrong = cask_words_option(&line, &name, &value, pool);
         const struct row *row;
 
         if (wrong != NULL) {

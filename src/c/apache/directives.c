@@ -13,6 +13,7 @@
 #include "apache/config.h"
 #include "apache/daemon_options.h"
 #include "apache/values.h"
+#include "apache/words.h"
 #include "proc/spec.h"
 
 #include <ap_regex.h>
@@ -178,7 +179,7 @@ read_alias(const cmd_parms *cmd, const char *line, struct cask_config_alias *ali
     while (*line != '\0') {
         const char *option = NULL;
         const char *value = NULL;
-        const char *wrong = cask_values_option(&line, &option, &value, cmd->pool);
+        const char *wrong = cask_words_option(&line, &option, &value, cmd->pool);
 
         if (wrong != NULL) {
             return apr_psprintf(cmd->pool, "%s: %s", name, wrong);

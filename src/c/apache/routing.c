@@ -13,6 +13,7 @@
 #include "apache/config.h"
 #include "apache/expand.h"
 #include "apache/logsink.h"
+#include "apache/prefix.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -32,36 +33,11 @@
 #define NOTE_CALLABLE      "mod_wsgi.callable_object"
 #define NOTE_AUTHORIZATION "mod_wsgi.pass_authorization"
 
-size_t
-cask_routing_match(const char *uri, const char *alias)
-{
-    const char *at = uri;
-    char last = '\0';
-
-    while (*alias != '\0') {
-        last = *alias;
-        if (*at != *alias) {
-            return 0;
-        }
-        if (*alias == '/') {
-            at += strspn(at, "/");
-            alias += strspn(alias, "/");
-        } else {
-            at++;
-            alias++;
-        }
-    }
-    if (last != '/' && *at != '\0' && *at != '/') {
-        return 0; /* in the middle of a component */
-    }
-    return (size_t)(at - uri);
-}
-
 /* The file name a prefix alias gives; NULL: no match. */
 static const char *
 match_prefix(request_rec *r, const struct cask_config_alias *alias)
 {
-    size_t len = cask_routing_match(r->uri, alias->alias);
+    size_t len = cask_prefix_match(r->uri, alias->alias);
 
     if (len == 0) {
         return NULL;
@@ -284,9 +260,12 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
     cask_config_scope_of(cask_config_of_request(r), &scope);
     apply_alias_options(r, &scope);
     route.process_group = expand_group(r, "WSGIProcessGroup", scope.process_group, &facts);
+    if (route.process_group == NULL) {
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
     route.application_group =
         expand_group(r, "WSGIApplicationGroup", scope.application_group, &facts);
-    if (route.process_group == NULL || route.application_group == NULL) {
+    if (route.application_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     status = choose_group(r, &route);

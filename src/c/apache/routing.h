@@ -7,7 +7,6 @@
 #include <httpd.h>
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct cask_config_group;
 
@@ -22,10 +21,6 @@ struct cask_route {
     bool chunked_request;
     bool script_reloading;
 };
-
-/* Length of the part of uri that a prefix alias covers; 0: no match. A run of '/' on one side
- * matches any run on the other; the match ends at the end of a component. Pure. */
-size_t cask_routing_match(const char *uri, const char *alias);
 
 /* translate_name hook: WSGIScriptAlias and WSGIScriptAliasMatch. */
 int cask_routing_translate(request_rec *r);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/values.c - words and values of the configuration language.
+/* apache/values.c - values of the configuration language, and messages about bad ones.
  *
  * Owns:    nothing; results live in the pool given.
- * Touches: httpd's word splitter (quotes), APR strings.
+ * Touches: APR strings only, no httpd call: tested without a server.
  * Threads: any.
  */
 #include "apache/values.h"
 
 #include "platform/clock.h"
 
-#include <httpd.h>
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <string.h>
+#include <strings.h>
 
 struct unit {
     const char *name;
@@ -132,32 +133,6 @@ cask_values_time_text(int64_t time_us, apr_pool_t *pool)
     return apr_psprintf(pool, "%" APR_INT64_T_FMT "us", time_us);
 }
 
-const char *
-cask_values_option(const char **line, const char **ret_name, const char **ret_value,
-                   apr_pool_t *pool)
-{
-    const char *at = *line;
-    size_t name_len = strcspn(at, "= \t");
-    const char *name = apr_pstrmemdup(pool, at, name_len);
-    const char *value;
-
-    if (at[name_len] != '=' || name_len == 0) {
-        return apr_psprintf(pool, "'%s' is not of the form name=value (no space around '=')", name);
-    }
-    at += name_len + 1;
-    if (*at == '\0' || *at == ' ' || *at == '\t') {
-        return apr_psprintf(pool, "%s= has no value (no space around '=')", name);
-    }
-    value = ap_getword_conf(pool, &at);
-    if (*value == '\0') {
-        return apr_psprintf(pool, "%s= has an empty value", name);
-    }
-    *line = at;
-    *ret_name = name;
-    *ret_value = value;
-    return NULL;
-}
-
 /* Levenshtein's distance: insertions, deletions, replacements. */
 static size_t
 distance_between(const char *a, const char *b, apr_pool_t *pool)
@@ -189,20 +164,17 @@ cask_values_nearest(const char *word, const char *const *names, size_t n_names, 
 {
     const char *nearest = NULL;
     size_t nearest_distance = strlen(word) / 3 + 1;
-    const char *plain;
     char *lower;
 
     if (strlen(word) > 64) { /* nothing of ours is that long */
         return NULL;
     }
     lower = apr_pstrdup(pool, word);
-    ap_str_tolower(lower);
-    for (char *at = lower; *at != '\0'; at++) { /* python_home means python-home */
-        *at = *at == '_' ? '-' : *at;
+    for (char *at = lower; *at != '\0'; at++) { /* Python_Home means python-home */
+        *at = *at == '_' ? '-' : (char)apr_tolower(*at);
     }
-    plain = lower;
     for (size_t i = 0; i < n_names; i++) {
-        size_t distance = distance_between(plain, names[i], pool);
+        size_t distance = distance_between(lower, names[i], pool);
 
         if (distance < nearest_distance || (nearest == NULL && distance == nearest_distance)) {
             nearest = names[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/values.h - words and values of the configuration language: strict, and errors that say
+/* apache/values.h - values of the configuration language: strict, and errors that say
  * what is allowed.
  *
  * Parsers return NULL, or what is allowed instead ("a whole number from 1 to 1000"), for a message
@@ -26,11 +26,6 @@ const char *cask_values_time(const char *text, int64_t low_us, int64_t high_us, 
                              apr_pool_t *pool);
 /* "500ms", "15s", "5m": the shortest exact way to write a time. */
 const char *cask_values_time_text(int64_t time_us, apr_pool_t *pool);
-
-/* One word of name=value; NULL, or what is wrong with it. *line is moved behind it and any white
- * space. The value may be quoted. */
-const char *cask_values_option(const char **line, const char **ret_name, const char **ret_value,
-                               apr_pool_t *pool);
 
 /* The name among `names` that was probably meant by `word`; NULL when none is near. */
 const char *cask_values_nearest(const char *word, const char *const *names, size_t n_names,
