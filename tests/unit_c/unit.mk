@@ -18,6 +18,9 @@ FUZZ_SECONDS ?= 60
 # The rooms that need neither httpd nor Python.
 UNIT_ROOMS := platform proto request metrics wire proc
 UNIT_SRC := $(foreach room,$(UNIT_ROOMS),$(wildcard $(UNIT_TOP)/src/c/$(room)/*.c))
+# Of apache/, the files that need APR only.
+UNIT_SRC += $(foreach stem,access expand prefix values,$(UNIT_TOP)/src/c/apache/$(stem).c)
+UNIT_APR ?= apr-1-config
 UNIT_TESTS := $(wildcard $(UNIT_DIR)*/test_*.c)
 UNIT_HEADERS := $(wildcard $(UNIT_TOP)/src/c/*/*.h $(UNIT_TOP)/src/c/*/*.def $(UNIT_DIR)*.h \
     $(UNIT_DIR)*/*.h $(UNIT_DIR)*/fuzz_*.c)
@@ -26,7 +29,8 @@ UNIT_WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wold-style-definition -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings \
     -Wimplicit-fallthrough
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
-    -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread
+    -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread \
+    $(shell $(UNIT_APR) --cppflags) -isystem $(shell $(UNIT_APR) --includedir)
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
     -Wl,--wrap=strdup,--wrap=strndup
 UNIT_FLAVOUR_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -47,7 +51,7 @@ define unit_test_rule
 $(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(UNIT_DIR)unit.c $(UNIT_HEADERS) \
     $(UNIT_OUT)/$(1)/libcask.a
 	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) $(UNIT_DIR)unit.c \
-	    $(UNIT_OUT)/$(1)/libcask.a
+	    $(UNIT_OUT)/$(1)/libcask.a -Wl,--as-needed $(shell $(UNIT_APR) --link-ld)
 endef
 define unit_flavour_rules
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))

@@ -129,7 +129,8 @@ test_lines(void)
     cask_problem_detail(&problem, "Traceback\n\n  line\twith tab\r\nlast", 32);
     cask_log_problem_to(&keeping, lines, &problem);
     CHECK_INT(lines->n, 5);
-    CHECK_STR(lines->text[0], "CASK0310: bad thing?" "?'?'\ttab");
+    CHECK_STR(lines->text[0], "CASK0310: bad thing?"
+                              "?'?'\ttab");
     CHECK_STR(lines->text[1], "Traceback");
     CHECK_STR(lines->text[2], "");
     CHECK_STR(lines->text[3], "  line\twith tab?");
