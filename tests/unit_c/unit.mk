@@ -31,6 +31,7 @@ UNIT_WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
     -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread \
     $(shell $(UNIT_APR) --cppflags) -isystem $(shell $(UNIT_APR) --includedir)
+UNIT_LIBS := -Wl,--as-needed $(shell $(UNIT_APR) --link-ld)
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
     -Wl,--wrap=strdup,--wrap=strndup
 UNIT_FLAVOUR_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -51,7 +52,7 @@ define unit_test_rule
 $(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(UNIT_DIR)unit.c $(UNIT_HEADERS) \
     $(UNIT_OUT)/$(1)/libcask.a
 	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) $(UNIT_DIR)unit.c \
-	    $(UNIT_OUT)/$(1)/libcask.a -Wl,--as-needed $(shell $(UNIT_APR) --link-ld)
+	    $(UNIT_OUT)/$(1)/libcask.a $(UNIT_LIBS)
 endef
 define unit_flavour_rules
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))

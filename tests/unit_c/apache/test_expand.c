@@ -135,7 +135,7 @@ test_script_name(void)
         {"/", "/", ""},
         {"/a/b", "/a/b", ""},
         {"/mm/x/a", "/x/a", "/mm"},
-        {"/app/b", "/b/b", "/app/b"},
+        {"/app/b", "/b/b", "/app"},
         {"/idx/", NULL, "/idx/"},
     };
     apr_pool_t *pool = pool_new();
