@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/handler.c - one request, from httpd's handler hook to its end.
+ *
+ * Decides by routing, checks what the body may be, describes the request as plain data, lets the
+ * engine of this child or a daemon group serve it, and turns how that came out into a status and
+ * one log line.
+ *
+ * Owns:    nothing beyond the request.
+ * Touches: routing, variables, body_source, reply_sink, embed, remote, logsink.
+ * Threads: the thread that serves the request.
+ */
+#include "apache/handler.h"
+
+#include "apache/body_source.h"
+#include "apache/config.h"
+#include "apache/embed.h"
+#include "apache/logsink.h"
+#include "apache/remote.h"
+#include "apache/reply_sink.h"
+#include "apache/routing.h"
+#include "apache/variables.h"
+#include "platform/problem.h"
+#include "request/exchange.h"
+
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+/* In the access log only; never sent. */
+#define STATUS_CLIENT_GONE 499
+
+/* Body length as the client announced it, and whether we take it: OK or an HTTP status. */
+static int
+check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
+{
+    const char *encoding = apr_table_get(r->headers_in, "Transfer-Encoding");
+    const char *length_text = apr_table_get(r->headers_in, "Content-Length");
+    apr_off_t limit = ap_get_limit_req_body(r);
+    apr_off_t length = 0;
+    char *end = NULL;
+
+    if (encoding != NULL) {
+        if (strcasecmp(encoding, "chunked") != 0) {
+            cask_logsink_line(r, 246, "unknown Transfer-Encoding '%s'", encoding);
+            return HTTP_NOT_IMPLEMENTED;
+        }
+        if (!route->chunked_request) {
+            cask_logsink_line(r, 245, "chunked request body, and WSGIChunkedRequest is Off");
+            return HTTP_LENGTH_REQUIRED;
+        }
+        *ret_length = -1;
+        return OK;
+    }
+    if (length_text == NULL) {
+        *ret_length = 0;
+        return OK;
+    }
+    if (apr_strtoff(&length, length_text, &end, 10) != APR_SUCCESS || end == length_text ||
+        *end != '\0' || length < 0) {
+        cask_logsink_line(r, 247, "bad Content-Length '%s'", length_text);
+        return HTTP_BAD_REQUEST;
+    }
+    if (limit > 0 && length > limit) {
+        cask_logsink_line(r, 243, "request body of %lld bytes, LimitRequestBody allows %lld",
+                          (long long)length, (long long)limit);
+        return HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+    *ret_length = length;
+    return OK;
+}
+
+static struct cask_str
+text_of(const char *text)
+{
+    return (struct cask_str){text, (uint32_t)strlen(text)};
+}
+
+static void
+describe(request_rec *r, const struct cask_route *route, int64_t content_length,
+         struct cask_request *request)
+{
+    *request = (struct cask_request){
+        .app = {.script = text_of(route->script),
+                .callable = text_of(route->callable),
+                .application_group = text_of(route->application_group)},
+        .content_length = content_length,
+        .start_us = r->request_time,
+        .log = cask_logsink_request(),
+        .log_context = r,
+    };
+    if (r->finfo.filetype != APR_NOFILE) {
+        request->script_id.device = (uint64_t)r->finfo.device;
+        request->script_id.inode = (uint64_t)r->finfo.inode;
+        request->script_id.size = (uint64_t)r->finfo.size;
+        request->script_id.mtime_ns = (int64_t)r->finfo.mtime * 1000;
+    }
+    if (content_length < 0) {
+        request->flags |= CASK_REQUEST_CHUNKED;
+    }
+    if (route->script_reloading) {
+        request->flags |= CASK_REQUEST_RELOADING;
+    }
+    cask_variables_fill(r, route, request);
+}
+
+static enum cask_outcome
+serve(request_rec *r, const struct cask_route *route, struct cask_request *request,
+      const struct cask_exchange *exchange, struct cask_problem *problem)
+{
+    if (route->group != NULL) {
+        return cask_remote_serve(r, route->group, exchange, problem);
+    }
+    /* In this child there is nobody else to wait for: changed scripts are loaded again in place. */
+    request->flags |= CASK_REQUEST_STALE_OK;
+    request->thread_id = cask_embed_thread_id();
+    return cask_embed_serve(exchange, problem);
+}
+
+/* Status for a request that no reply has begun for. */
+static int
+status_of(enum cask_outcome outcome, const struct cask_problem *problem)
+{
+    switch (outcome) {
+    case CASK_OUTCOME_DONE:
+        return OK;
+    case CASK_OUTCOME_BODY_BAD:
+        switch (problem->error) {
+        case ETIMEDOUT:
+            return HTTP_REQUEST_TIME_OUT;
+        case EFBIG:
+            return HTTP_REQUEST_ENTITY_TOO_LARGE;
+        default:
+            return HTTP_BAD_REQUEST;
+        }
+    case CASK_OUTCOME_CLIENT_GONE:
+        return STATUS_CLIENT_GONE;
+    case CASK_OUTCOME_STALE:
+    case CASK_OUTCOME_UNAVAILABLE:
+        return HTTP_SERVICE_UNAVAILABLE;
+    case CASK_OUTCOME_TIMEOUT:
+        return HTTP_GATEWAY_TIME_OUT;
+    case CASK_OUTCOME_LOST:
+        return HTTP_BAD_GATEWAY;
+    case CASK_OUTCOME_MISSING:
+        return HTTP_NOT_FOUND;
+    case CASK_OUTCOME_FAILED:
+        break;
+    }
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* A row for outcomes that came without a problem of their own. */
+static unsigned
+number_of(enum cask_outcome outcome)
+{
+    switch (outcome) {
+    case CASK_OUTCOME_CLIENT_GONE:
+        return 220;
+    case CASK_OUTCOME_STALE:
+    case CASK_OUTCOME_UNAVAILABLE:
+        return 222;
+    case CASK_OUTCOME_TIMEOUT:
+        return 223;
+    case CASK_OUTCOME_LOST:
+        return 224;
+    case CASK_OUTCOME_BODY_BAD:
+        return 242;
+    case CASK_OUTCOME_DONE:
+    case CASK_OUTCOME_FAILED:
+    case CASK_OUTCOME_MISSING:
+        break;
+    }
+    return 221;
+}
+
+static void
+log_outcome(request_rec *r, enum cask_outcome outcome, const struct cask_problem *problem)
+{
+    if (outcome == CASK_OUTCOME_CLIENT_GONE && problem->number != 220 && problem->number != 240) {
+        cask_logsink_line(r, 220, "client left: %s",
+                          problem->number != 0 ? problem->text : "while the request ran");
+    } else if (problem->number != 0) {
+        cask_logsink_problem(r, problem);
+    } else {
+        cask_logsink_line(r, number_of(outcome), "request for '%s' came to no end", r->filename);
+    }
+}
+
+/* What httpd is told. The reply is complete, or this makes sure that it does not look so. */
+static int
+conclude(request_rec *r, struct cask_reply_sink *sink, enum cask_outcome outcome,
+         const struct cask_problem *problem)
+{
+    int status = status_of(outcome, problem);
+
+    if (outcome == CASK_OUTCOME_DONE && cask_reply_sink_finished(sink)) {
+        return OK;
+    }
+    log_outcome(r, outcome, problem);
+    if (cask_reply_sink_replaced(sink)) {
+        return AP_FILTER_ERROR;
+    }
+    if (outcome == CASK_OUTCOME_CLIENT_GONE) {
+        r->connection->aborted = 1;
+    }
+    if (cask_reply_sink_begun(sink)) {
+        cask_reply_sink_cut(sink);
+        return OK;
+    }
+    cask_reply_sink_drop(sink);
+    if (outcome == CASK_OUTCOME_CLIENT_GONE) {
+        r->status = STATUS_CLIENT_GONE;
+        r->connection->keepalive = AP_CONN_CLOSE;
+        return DONE;
+    }
+    return status != OK ? status : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+int
+cask_handler_run(request_rec *r)
+{
+    struct cask_problem problem;
+    struct cask_route route;
+    struct cask_request request;
+    struct cask_exchange exchange;
+    enum cask_outcome outcome;
+    int64_t content_length;
+    int status;
+
+    if (!cask_routing_is_ours(r)) {
+        return DECLINED;
+    }
+    status = cask_routing_resolve(r, &route);
+    if (status != OK) {
+        return status;
+    }
+    status = check_body(r, &route, &content_length);
+    if (status != OK) {
+        return status;
+    }
+    describe(r, &route, content_length, &request);
+    exchange = (struct cask_exchange){
+        .request = &request,
+        .body_ops = cask_body_source_ops(),
+        .body = cask_body_source_new(r, content_length),
+        .reply_ops = cask_reply_sink_ops(),
+        .reply = cask_reply_sink_new(r),
+    };
+    problem.error = 0;
+    problem.number = 0;
+    problem.text[0] = '\0';
+    problem.detail = NULL;
+    outcome = serve(r, &route, &request, &exchange, &problem);
+    status = conclude(r, exchange.reply, outcome, &problem);
+    cask_problem_done(&problem);
+    return status;
+}
