@@ -185,6 +185,13 @@ cask_head_put_reply(char *out, const struct cask_head_reply *head)
     return put_bytes(out, head->reason.data, head->reason.len);
 }
 
+void
+cask_head_set_reply_body(char *payload, uint32_t body_len)
+{
+    /* behind content_length and status, see cask_head_put_reply() */
+    (void)put_u32(payload + 8 + 4, body_len);
+}
+
 static enum cask_frame_status
 take_field(struct cursor *cursor, struct cask_head_field *ret_field)
 {

@@ -53,6 +53,8 @@ size_t cask_head_request_size(const struct cask_head_request *head); /* without 
 char *cask_head_put_request(char *out, const struct cask_head_request *head);
 size_t cask_head_reply_size(const struct cask_head_reply *head);
 char *cask_head_put_reply(char *out, const struct cask_head_reply *head);
+/* Sets body_len in a reply that has been put already. */
+void cask_head_set_reply_body(char *payload, uint32_t body_len);
 
 /* Decoding: checks every length against the payload, then each field. ret_fields holds at most
  * max_fields. ret_body points at the body bytes. */
