@@ -6,7 +6,7 @@ mod_cask/_engine.<SOABI>.so   the engine: an extension of the running Python; be
 mod_cask/_engine.<SOABI>.info what the module must know of that Python without running it
 
 Environment: APXS (which apxs), CC, CPPFLAGS, CFLAGS, LDFLAGS. Only what has changed (a source, a
-header it includes, the command line) is compiled again; `build_ext --jobs N` compiles in parallel.
+header it includes, the command line) is compiled again; `build_ext --parallel N` runs N compilers.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ EXCLUDED = {
         "wire/wire_server.c",
         "proc/daemon.c",
         "proc/daemon_boot.c",
-        "proc/loadlist.c",
         "proc/pool.c",
+        "proc/stale.c",
         "proc/title.c",
         "proc/watchdog.c",
     ),
@@ -51,7 +51,6 @@ EXCLUDED = {
         "proc/group.c",
         "proc/lifeline.c",
         "proc/spawn.c",
-        "proc/stale.c",
         "proc/supervisor.c",
     ),
 }
@@ -258,7 +257,9 @@ class Build(build_ext):
     def copy_extensions_to_source(self) -> None:
         super().copy_extensions_to_source()
         for extension in self.extensions:
-            built = Path(self.build_lib, self.get_ext_filename(self.get_ext_fullname(extension.name)))
+            built = Path(
+                self.build_lib, self.get_ext_filename(self.get_ext_fullname(extension.name))
+            )
             if is_engine(built):
                 shutil.copy(info_file(built), ROOT / "src/pyshim/mod_cask" / info_file(built).name)
 
