@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/reference/ from the tables in src/c: one row there is one entry here.
 
-    python3 docs/generate.py           write the pages
-    python3 docs/generate.py --check   say which pages are stale; exit status 1 if any is
+python3 docs/generate.py           write the pages
+python3 docs/generate.py --check   say which pages are stale; exit status 1 if any is
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def directive(row: Row) -> str:
         where, default = "MAIN", default_text(fallback, kind)
     return (
         f"## {name}\n\n`{name} {syntax}`\n\n"
-        f"| | |\n|---|---|\n| Where | {WHERE[where]} |\n| Default | {default} |\n\n{sentence(help_text)}\n\n"
+        f"| | |\n|---|---|\n| Where | {WHERE[where]} |\n| Default | {default} |\n\n"
+        f"{sentence(help_text)}\n\n"
     )
 
 

@@ -92,9 +92,6 @@ set_value(const cmd_parms *cmd, void *record, const char *value)
         wrong = cask_values_flag(value, field);
         return wrong == NULL ? NULL : cask_values_refuse(name, NULL, value, wrong, cmd->pool);
     }
-    if (*value == '\0') {
-        return apr_psprintf(cmd->pool, "%s: the value is empty", name);
-    }
     if (row->kind == KIND_ROOTED) {
         value = ap_server_root_relative(cmd->pool, value);
         if (value == NULL) {
