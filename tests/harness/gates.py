@@ -69,3 +69,8 @@ class Stage:
             deadline,
             lambda: f"notes '{name}' are {self.notes(name)}, wanted {wanted}",
         )
+
+    def forget(self, *names: str) -> None:
+        """Empty these notes (of an earlier test)."""
+        for name in names:
+            self.file(name).write_text("")
