@@ -83,7 +83,7 @@ fail(struct cask_body_source *source, int error, struct cask_problem *reterr_pro
     switch (error) {
     case ETIMEDOUT:
         cask_problem_set(reterr_problem, 0, 241,
-                         "request body stopped after %lld bytes, for longer than Timeout",
+                         "client stopped sending after %lld bytes of the request body (Timeout)",
                          (long long)source->taken);
         break;
     case EBADMSG:

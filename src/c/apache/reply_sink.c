@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -71,7 +72,27 @@ cask_reply_sink_new(request_rec *r)
     return sink;
 }
 
-/* "200 OK" of httpd itself where that is what the application said: then nothing is copied. */
+/* A problem whose text needs no words of strerror. */
+static int refuse(struct cask_problem *reterr_problem, int error, unsigned number,
+                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static int
+refuse(struct cask_problem *reterr_problem, int error, unsigned number, const char *format, ...)
+{
+    char text[CASK_PROBLEM_TEXT_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    cask_problem_set(reterr_problem, 0, number, "%s", text);
+    if (reterr_problem != NULL) {
+        reterr_problem->error = error;
+    }
+    return error;
+}
+
+/* "200 OK" of httpd itself where that is what the application said, or where it gave no reason. */
 static const char *
 status_line_of(request_rec *r, const struct cask_reply_head *head)
 {
@@ -79,8 +100,9 @@ status_line_of(request_rec *r, const struct cask_reply_head *head)
     char digits[4];
 
     (void)snprintf(digits, sizeof(digits), "%03d", head->status);
-    if (strncmp(usual, digits, 3) == 0 && strlen(usual) == 4 + head->reason.len &&
-        memcmp(usual + 4, head->reason.data, head->reason.len) == 0) {
+    if (strncmp(usual, digits, 3) == 0 &&
+        (head->reason.len == 0 || (strlen(usual) == 4 + head->reason.len &&
+                                   memcmp(usual + 4, head->reason.data, head->reason.len) == 0))) {
         return usual;
     }
     return apr_psprintf(r->pool, "%s %.*s", digits, (int)head->reason.len,
@@ -157,7 +179,7 @@ sink_start(void *reply, const struct cask_reply_head *head, struct cask_problem 
     request_rec *r = sink->r;
 
     if (sink->state != EMPTY) {
-        return cask_problem_set(reterr_problem, EPROTO, 231, "reply started twice");
+        return refuse(reterr_problem, EPROTO, 231, "reply started twice");
     }
     sink->status = head->status;
     sink->status_line = status_line_of(r, head);
@@ -197,9 +219,9 @@ begin(struct cask_reply_sink *sink)
     }
 }
 
-/* Hands the brigade to the filters. */
+/* Hands the brigade to the filters; last: the end of the reply is in it. */
 static int
-pass(struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
+pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_problem)
 {
     request_rec *r = sink->r;
     apr_status_t rv;
@@ -211,29 +233,26 @@ pass(struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
     sink->held = 0;
     rv = ap_pass_brigade(r->output_filters, sink->bb);
     apr_brigade_cleanup(sink->bb);
-    if (rv == APR_SUCCESS && !r->connection->aborted) {
+    /* After the end mod_http2 calls the connection of a stream aborted, though all is well. */
+    if (rv == APR_SUCCESS && (last || !r->connection->aborted)) {
         return 0;
     }
     if (rv == AP_FILTER_ERROR && !r->connection->aborted) {
         sink->replaced = true;
         sink->state = FINISHED;
-        return cask_problem_set(reterr_problem, EIO, 232, "an output filter refused the reply");
+        return refuse(reterr_problem, EIO, 232, "an output filter refused the reply");
     }
     r->connection->aborted = 1;
-    cask_problem_set(reterr_problem, 0, 220, "client left after %lld bytes of the reply",
-                     (long long)sink->sent);
-    if (reterr_problem != NULL) {
-        reterr_problem->error = EPIPE; /* without strerror's words in the text */
-    }
-    return EPIPE;
+    return refuse(reterr_problem, EPIPE, 220, "client left after %lld bytes of the reply",
+                  (long long)sink->sent);
 }
 
 static int
 refuse_state(const struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
 {
-    return cask_problem_set(reterr_problem, EPROTO, 231,
-                            sink->state == EMPTY ? "reply has bytes before its head"
-                                                 : "reply goes on after its end");
+    return refuse(reterr_problem, EPROTO, 231, "%s",
+                  sink->state == EMPTY ? "reply has bytes before its head"
+                                       : "reply goes on after its end");
 }
 
 /* How many of len bytes may go out; keeps (2). */
@@ -277,7 +296,7 @@ sink_write(void *reply, const char *data, size_t len, void (*release)(void *owne
         sink->held = HOLD_LIMIT;
     }
     if (sink->held >= HOLD_LIMIT) {
-        status = pass(sink, reterr_problem);
+        status = pass(sink, false, reterr_problem);
     }
 
 done:
@@ -314,7 +333,7 @@ sink_send_file(void *reply, int fd, int64_t offset, int64_t length,
         return 0;
     }
     if (sink->n_files >= FILE_LIMIT) {
-        return cask_problem_set(reterr_problem, EMFILE, 233, "reply consists of too many files");
+        return refuse(reterr_problem, EMFILE, 233, "reply consists of too many files");
     }
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) {
@@ -342,7 +361,7 @@ sink_flush(void *reply, struct cask_problem *reterr_problem)
         return refuse_state(sink, reterr_problem);
     }
     APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_flush_create(sink->r->connection->bucket_alloc));
-    return pass(sink, reterr_problem);
+    return pass(sink, false, reterr_problem);
 }
 
 static int
@@ -355,12 +374,12 @@ sink_finish(void *reply, struct cask_problem *reterr_problem)
         return refuse_state(sink, reterr_problem);
     }
     if (sink->written < sink->promised && !sink->no_body && !sink->r->header_only) {
-        return cask_problem_set(reterr_problem, EPROTO, 230,
-                                "reply ended after %lld of %lld bytes promised by Content-Length",
-                                (long long)sink->written, (long long)sink->promised);
+        return refuse(reterr_problem, EPROTO, 230,
+                      "reply ended after %lld of %lld bytes promised by Content-Length",
+                      (long long)sink->written, (long long)sink->promised);
     }
     APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(sink->r->connection->bucket_alloc));
-    status = pass(sink, reterr_problem);
+    status = pass(sink, true, reterr_problem);
     sink->state = FINISHED;
     return status;
 }
