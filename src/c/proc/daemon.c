@@ -46,8 +46,7 @@
 #define SEND_US       (5 * CASK_CLOCK_SECOND)
 #define ORPHAN_US     (30 * CASK_CLOCK_SECOND)
 #define ORPHAN_LOOK   (250 * CASK_CLOCK_MS)
-#define DRAIN_US      (60 * CASK_CLOCK_SECOND) /* without graceful-timeout */
-#define NO_PARENT_US  (5 * CASK_CLOCK_SECOND)  /* to stop after httpd, without shutdown-timeout */
+#define NO_PARENT_US  (5 * CASK_CLOCK_SECOND) /* to stop after httpd, without shutdown-timeout */
 #define DRAIN_LOOK_US CASK_CLOCK_SECOND
 
 enum daemon_state {
@@ -133,18 +132,14 @@ daemon_drain(struct cask_daemon *self, int64_t timeout_us)
     if (self->state != STATE_SERVING) {
         return;
     }
+    if (timeout_us == 0) {
+        daemon_stop(self, self->boot->spec->shutdown_timeout_us);
+        return;
+    }
     self->state = STATE_DRAINING;
     self->deadline_us = cask_clock_deadline(timeout_us);
     cask_pool_drain(self->pool);
     cask_loop_timer_set(self->look, cask_clock_mono_us());
-}
-
-static int64_t
-drain_time(const struct cask_daemon *self)
-{
-    const struct cask_group_spec *spec = self->boot->spec;
-
-    return spec->graceful_timeout_given ? spec->graceful_timeout_us : DRAIN_US;
 }
 
 /* STOPPING is over: the process ends as it is, threads inside applications and all. */
@@ -168,7 +163,7 @@ orphan_look(struct cask_daemon *self, int64_t now_us)
     }
     if (cask_board_serving(self->boot->board) > self->boot->generation ||
         now_us - self->orphan_us >= ORPHAN_US) {
-        daemon_drain(self, drain_time(self));
+        daemon_drain(self, cask_spec_drain_us(self->boot->spec));
         return CASK_CLOCK_NEVER;
     }
     return now_us + ORPHAN_LOOK;
@@ -182,7 +177,7 @@ serving_look(struct cask_daemon *self, const struct cask_pool_figures *figures, 
 
     if (reason != 0) {
         if (self->boot->channel_fd < 0) {
-            daemon_drain(self, drain_time(self));
+            daemon_drain(self, cask_spec_drain_us(self->boot->spec));
         } else {
             daemon_send_reason(self, CASK_CHANNEL_REPLACE, reason);
         }
@@ -345,7 +340,7 @@ on_signal(void *context, int signal_number)
         if (self->state == STATE_SERVING && self->boot->channel_fd >= 0) {
             daemon_send_reason(self, CASK_CHANNEL_REPLACE, CASK_CHANNEL_SIGNAL);
         } else {
-            daemon_drain(self, drain_time(self));
+            daemon_drain(self, cask_spec_drain_us(self->boot->spec));
         }
         break;
     default: /* SIGHUP, SIGUSR2 mean nothing here but must not kill */

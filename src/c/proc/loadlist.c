@@ -86,6 +86,18 @@ cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app)
     return true;
 }
 
+bool
+cask_loadlist_add_row(struct cask_loadlist *list, const struct cask_spec_app *row)
+{
+    const struct cask_app app = {
+        .script = {row->script, (uint32_t)strlen(row->script)},
+        .callable = {row->callable, (uint32_t)strlen(row->callable)},
+        .application_group = {row->application_group, (uint32_t)strlen(row->application_group)},
+    };
+
+    return cask_loadlist_add(list, &app);
+}
+
 const struct cask_spec_app *
 cask_loadlist_apps(const struct cask_loadlist *list, size_t *ret_count)
 {

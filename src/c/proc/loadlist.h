@@ -20,6 +20,8 @@ int cask_loadlist_new(struct cask_loadlist **ret_list, struct cask_problem *rete
 struct cask_loadlist *cask_loadlist_free(struct cask_loadlist *list);
 /* Copies app into the list. False when it is there already, or there is no room or memory. */
 bool cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app);
+/* The same with NUL-terminated names. */
+bool cask_loadlist_add_row(struct cask_loadlist *list, const struct cask_spec_app *row);
 /* In the order they were added; valid until the next add. */
 const struct cask_spec_app *cask_loadlist_apps(const struct cask_loadlist *list, size_t *ret_count);
 

@@ -115,8 +115,18 @@ cask_logline_write(int fd, enum cask_log_level level, pid_t pid, const char *lin
     } while (len > 0);
 }
 
+/* Keeps the line, without control characters, as the last one. */
 static void
-write_line(const struct cask_logline_reader *reader, int log_fd, const char *line, size_t len)
+remember(struct cask_logline_reader *reader, const char *line, size_t len)
+{
+    size_t kept = 0;
+
+    (void)put_text(reader->last, sizeof(reader->last) - 1, &kept, line, len);
+    reader->last[kept] = '\0';
+}
+
+static void
+write_line(struct cask_logline_reader *reader, int log_fd, const char *line, size_t len)
 {
     enum cask_log_level level = CASK_LOG_ERROR;
 
@@ -131,6 +141,7 @@ write_line(const struct cask_logline_reader *reader, int log_fd, const char *lin
     }
     if (len > 0) {
         cask_logline_write(log_fd, level, reader->pid, line, len);
+        remember(reader, line, len);
     }
 }
 
@@ -175,8 +186,7 @@ cask_logline_read(struct cask_logline_reader *reader, int log_fd)
             return 0;
         }
         if (got <= 0) {
-            write_line(reader, log_fd, reader->text, reader->used);
-            reader->used = 0;
+            cask_logline_finish(reader, log_fd);
             return ECONNRESET;
         }
         reader->used += (size_t)got;
@@ -184,4 +194,11 @@ cask_logline_read(struct cask_logline_reader *reader, int log_fd)
         flush_lines(reader, log_fd);
     }
     return 0;
+}
+
+void
+cask_logline_finish(struct cask_logline_reader *reader, int log_fd)
+{
+    write_line(reader, log_fd, reader->text, reader->used);
+    reader->used = 0;
 }

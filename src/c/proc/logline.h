@@ -28,10 +28,14 @@ struct cask_logline_reader {
     pid_t pid;   /* [init] the daemon at its other end */
     size_t used; /* bytes in text */
     char text[8192];
+    char last[256]; /* the beginning of the last line, for the reason of a failed start */
 };
 
 /* Reads what is there (bounded, so that a flood does not hold up the loop) and writes whole lines
  * to log_fd. 0; ECONNRESET at the end of the pipe, after the last, unfinished line. */
 int cask_logline_read(struct cask_logline_reader *reader, int log_fd);
+/* Writes what is left of an unfinished line: the daemon has ended, though a child of it may still
+ * hold the pipe. */
+void cask_logline_finish(struct cask_logline_reader *reader, int log_fd);
 
 #endif

@@ -15,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform/clock.h"
 #include "platform/problem.h"
 #include "proc/pack.h"
 
 #define SPEC_MAGIC     0x53505301u /* "SPS", version 1 */
 #define SPEC_APP_LIMIT 4096u
 #define SPEC_MAX_COUNT 65535 /* processes, threads */
+#define DRAIN_US       (60 * CASK_CLOCK_SECOND)
 
 enum field_kind {
     FIELD_TEXT,
@@ -288,4 +290,10 @@ cask_spec_free(struct cask_group_spec *spec)
         free(decoded);
     }
     return NULL;
+}
+
+int64_t
+cask_spec_drain_us(const struct cask_group_spec *spec)
+{
+    return spec->graceful_timeout_given ? spec->graceful_timeout_us : DRAIN_US;
 }

@@ -89,4 +89,8 @@ int cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_
                      struct cask_problem *reterr_problem);
 struct cask_group_spec *cask_spec_free(struct cask_group_spec *spec); /* of a decoded one */
 
+/* How long a drain for a reload, restart or replacement lasts: graceful-timeout where it was given
+ * (0: stop at once, within shutdown-timeout), else 60 s, since a successor serves already. */
+int64_t cask_spec_drain_us(const struct cask_group_spec *spec);
+
 #endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* proc/spawn.c - making processes: the only fork of mod_cask.so.
+ *
+ * Owns:    nothing; a child owns itself.
+ * Touches: platform/cred, platform/net, platform/process, proc/channel.
+ * Threads: httpd's parent and the supervisor fork on their only thread, so the child may do
+ *          anything, also look up users: a directory service that hangs then costs a daemon its
+ *          start, never the supervisor its loop.
+ * Invariants:
+ *   (1) no descriptor, signal setting or pool of the parent is used in the child beyond the list;
+ *   (2) a daemon runs no line of configured code before it has given up root.
+ */
+#include "proc/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "platform/clock.h"
+#include "platform/cred.h"
+#include "platform/log.h"
+#include "platform/net.h"
+#include "platform/problem.h"
+#include "platform/process.h"
+#include "proc/channel.h"
+#include "proc/logline.h"
+
+#define SEND_US   (5 * CASK_CLOCK_SECOND)
+#define SAFE_FD   10 /* copies of the channel and the log are put from here on first */
+#define PATH_SIZE 4096
+
+/* Signals keep the parent's handlers until here: they are blocked around the fork. */
+static void
+reset_signals(const sigset_t *unblock_to)
+{
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction action = {.sa_handler = SIG_DFL};
+
+        (void)sigaction(number, &action, NULL); /* KILL, STOP and reserved ones refuse */
+    }
+    (void)sigprocmask(SIG_SETMASK, unblock_to, NULL);
+}
+
+/* Forks with all signals blocked; the child starts with default actions and none blocked. */
+static pid_t
+fork_clean(void)
+{
+    sigset_t all;
+    sigset_t before;
+    sigset_t none;
+    pid_t pid;
+
+    (void)sigfillset(&all);
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &all, &before);
+    pid = fork();
+    if (pid == 0) {
+        (void)setpgid(0, 0);
+        reset_signals(&none);
+    } else {
+        if (pid > 0) {
+            (void)setpgid(pid, pid); /* whoever comes first: signals to our group miss it */
+        }
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    }
+    return pid;
+}
+
+static void
+open_null(int fd)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    if (null >= 0 && null != fd) {
+        (void)dup2(null, fd);
+        (void)close(null);
+    } else if (null == fd) {
+        (void)cask_net_set_cloexec(fd, false);
+    }
+}
+
+int
+cask_spawn_supervisor(int (*run)(void *context), void *context, int log_fd, int *keep,
+                      size_t n_keep, pid_t *ret_pid, struct cask_problem *reterr_problem)
+{
+    pid_t pid = fork_clean();
+
+    if (pid < 0) {
+        return cask_problem_set(reterr_problem, errno, 411, "cannot fork the supervisor");
+    }
+    if (pid == 0) {
+        cask_process_begin(CASK_ROLE_SUPERVISOR);
+        closelog(); /* its socket is closed below */
+        open_null(STDIN_FILENO);
+        open_null(STDOUT_FILENO);
+        if (log_fd < 0 || dup2(log_fd, STDERR_FILENO) < 0) {
+            open_null(STDERR_FILENO);
+        }
+        cask_net_close_others(keep, n_keep); /* keeps (1) */
+        if (chdir("/") != 0) {
+            /* it keeps the current folder busy, nothing more */
+            cask_log_debug(CASK_LOG_DEBUG, "supervisor stays where httpd is");
+        }
+        cask_process_exit(run(context));
+    }
+    *ret_pid = pid;
+    return 0;
+}
+
+/* Tells the supervisor what went wrong before exec, and ends. */
+static _Noreturn void
+spawn_failed(int error, const char *step)
+{
+    struct cask_pack payload = {0};
+
+    cask_pack_u32(&payload, (uint32_t)error);
+    cask_pack_text(&payload, step);
+    (void)cask_channel_send(CASK_CHANNEL_FD, CASK_CHANNEL_SPAWN_FAILED, &payload, NULL, 0,
+                            cask_clock_deadline(SEND_US));
+    cask_process_exit(127);
+}
+
+/* A line in the group's log, by way of the pipe that is our stderr already. */
+static void
+spawn_warn(const struct cask_group_spec *spec, const char *home, const char *user, int error)
+{
+    char mark[CASK_LOGLINE_MARK_SIZE + 1] = {0};
+    char text[PATH_SIZE + 512];
+    int len;
+
+    cask_logline_mark(cask_log_number_level(426), mark);
+    len = snprintf(text, sizeof(text),
+                   "%sCASK0426: group '%s': home '%s' of user '%s' cannot be entered (%s); "
+                   "running in '/'\n",
+                   mark, spec->name, home, user, strerror(error));
+    if (len > 0 && (size_t)len < sizeof(text) && write(STDERR_FILENO, text, (size_t)len) < 0) {
+        return; /* a lost warning stops nobody */
+    }
+}
+
+/* Descriptors 0 to 3 as a daemon expects them, all others closed. */
+static void
+arrange_descriptors(int channel_fd, int log_fd)
+{
+    int keep[] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, CASK_CHANNEL_FD};
+    int channel = fcntl(channel_fd, F_DUPFD_CLOEXEC, SAFE_FD);
+    int log = fcntl(log_fd, F_DUPFD_CLOEXEC, SAFE_FD);
+
+    if (channel < 0 || log < 0) {
+        cask_process_exit(126); /* seen as an exit before hello */
+    }
+    open_null(STDIN_FILENO);
+    (void)dup2(log, STDOUT_FILENO);
+    (void)dup2(log, STDERR_FILENO);
+    (void)dup2(channel, CASK_CHANNEL_FD);
+    cask_net_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+}
+
+/* `home=` must be enterable; a home from passwd, or none at all, gives way to "/". */
+static void
+enter_home(const struct cask_group_spec *spec, const struct cask_cred *cred)
+{
+    const char *home = spec->home != NULL ? spec->home : cred->home;
+    int error = 0;
+
+    if (chdir(home) != 0) {
+        error = errno;
+    } else if (spec->home != NULL || cred->name[0] != '#') {
+        return;
+    } else {
+        error = ENOENT; /* no entry in passwd: it is "/" already */
+    }
+    if (spec->home != NULL) {
+        spawn_failed(error, "entering the folder of home=");
+    }
+    if (cred->uid != spec->httpd_uid) {
+        spawn_warn(spec, home, cred->name, error);
+    }
+    if (chdir("/") != 0) {
+        spawn_failed(errno, "entering '/'");
+    }
+}
+
+static void
+set_environment(const struct cask_group_spec *spec, const struct cask_cred *cred)
+{
+    static const char *const user_names[] = {"USER", "USERNAME", "LOGNAME"};
+    int error = setenv("HOME", cred->home, 1);
+
+    for (size_t i = 0; i < sizeof(user_names) / sizeof(user_names[0]); i++) {
+        if (error == 0 && getenv(user_names[i]) != NULL) {
+            error = setenv(user_names[i], cred->name, 1);
+        }
+    }
+    if (error == 0 && spec->lang != NULL) {
+        error = setenv("LANG", spec->lang, 1);
+    }
+    if (error == 0 && spec->locale != NULL) {
+        error = setenv("LC_ALL", spec->locale, 1);
+    }
+    if (error != 0) {
+        spawn_failed(errno, "setting the environment");
+    }
+}
+
+static _Noreturn void
+exec_daemon(const struct cask_group_spec *spec)
+{
+    static const char boot[] = "/server/boot.py";
+    struct cask_problem problem = {0};
+    struct cask_cred *cred = calloc(1, sizeof(*cred));
+    char path[PATH_SIZE];
+    char *arguments[5];
+    const char *step = "";
+    int error;
+
+    if (cred == NULL || strlen(spec->package_dir) >= sizeof(path) - sizeof(boot)) {
+        spawn_failed(ENOMEM, "preparing the start");
+    }
+    (void)snprintf(path, sizeof(path), "%s%s", spec->package_dir, boot);
+
+    if (geteuid() == 0) {
+        error = cask_cred_resolve(spec->uid, spec->gid, cred, &problem);
+    } else {
+        error = cask_cred_resolve(geteuid(), getegid(), cred, &problem);
+    }
+    if (error != 0) {
+        spawn_failed(error, "looking up the user");
+    }
+    error = cask_cred_apply(cred, &step); /* keeps (2) */
+    if (error != 0) {
+        spawn_failed(error, step);
+    }
+    if (spec->umask >= 0) {
+        (void)umask((mode_t)spec->umask);
+    }
+    enter_home(spec, cred);
+    set_environment(spec, cred);
+
+    arguments[0] = (char *)spec->interpreter; /* virtual environments are found by it */
+    arguments[1] = path;
+    arguments[2] = (char *)spec->engine;
+    arguments[3] = (char *)spec->package_dir;
+    arguments[4] = NULL;
+    (void)execv(spec->interpreter, arguments);
+    spawn_failed(errno, spec->interpreter);
+}
+
+int
+cask_spawn_daemon(const struct cask_group_spec *spec, int channel_fd, int log_fd, pid_t *ret_pid,
+                  struct cask_problem *reterr_problem)
+{
+    pid_t pid = fork_clean();
+
+    if (pid < 0) {
+        return cask_problem_set(reterr_problem, errno, 421, "group '%s': cannot fork", spec->name);
+    }
+    if (pid == 0) {
+        arrange_descriptors(channel_fd, log_fd);
+        exec_daemon(spec);
+    }
+    *ret_pid = pid;
+    return 0;
+}
