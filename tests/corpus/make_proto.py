@@ -71,7 +71,8 @@ def reply(
 
 
 def hello(magic: int = MAGIC, version: int = VERSION) -> bytes:
-    return struct.pack("=II", magic, version) + bytes(range(32)) + struct.pack("=IIIIi", 1, 2, 3, 4, 5)
+    fixed = struct.pack("=II", magic, version)
+    return fixed + bytes(range(32)) + struct.pack("=IIIIi", 1, 2, 3, 4, 5)
 
 
 def abort(text: bytes, detail: bytes, **wrong: int) -> bytes:

@@ -19,8 +19,8 @@ THREADED = [name for name in PROGRAMS if name.startswith(("metrics_", "platform_
 
 @pytest.fixture(scope="module")
 def output() -> Path:
-    # Kept between runs: only what changed is compiled again.
-    return Path(os.environ.get("UNIT_OUT", TOP / "build" / "unit_c"))
+    # The same folder as the Makefile's, kept between runs: only what changed is compiled again.
+    return Path(os.environ.get("CASK_WORK", TOP / "build")) / "unit_c"
 
 
 def build(output: Path, target: str) -> None:

@@ -11,7 +11,7 @@
 
 UNIT_DIR := $(dir $(lastword $(MAKEFILE_LIST)))
 UNIT_TOP := $(UNIT_DIR)../..
-UNIT_OUT ?= $(UNIT_TOP)/build/unit_c
+UNIT_OUT ?= $(if $(WORK),$(WORK)/unit_c,$(UNIT_TOP)/build/unit_c)
 UNIT_CC ?= gcc
 FUZZ_SECONDS ?= 60
 

@@ -11,6 +11,11 @@
  */
 #include "metrics/board.h"
 
+#include "metrics/board_layout.h"
+#include "platform/clock.h"
+#include "platform/problem.h"
+#include "platform/shm.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -19,11 +24,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "metrics/board_layout.h"
-#include "platform/clock.h"
-#include "platform/problem.h"
-#include "platform/shm.h"
 
 #define MAGIC       0x43424432u /* changes with the layout */
 #define ROWS_LIMIT  65536u

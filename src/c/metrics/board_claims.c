@@ -8,12 +8,12 @@
  */
 #include "metrics/board.h"
 
+#include "metrics/board_layout.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <unistd.h>
-
-#include "metrics/board_layout.h"
 
 #define SWEEP_RETRIES 4
 

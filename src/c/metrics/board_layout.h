@@ -15,11 +15,11 @@
 #ifndef CASK_METRICS_BOARD_LAYOUT_H
 #define CASK_METRICS_BOARD_LAYOUT_H
 
+#include "metrics/board.h"
+
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "metrics/board.h"
 
 #define CASK_BOARD_REASON_WORDS 64u /* of 8 bytes */
 #define CASK_BOARD_LINE         64u /* cache line */

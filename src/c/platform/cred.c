@@ -6,6 +6,8 @@
  */
 #include "platform/cred.h"
 
+#include "platform/problem.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
@@ -15,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "platform/problem.h"
 
 #define SCRATCH_FIRST 1024u
 #define SCRATCH_LIMIT (1024u * 1024u) /* a group with very many members */

@@ -8,12 +8,12 @@
  */
 #include "platform/log.h"
 
+#include "platform/problem.h"
+#include "platform/process.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "platform/problem.h"
-#include "platform/process.h"
 
 #define LINE_SIZE 2048
 

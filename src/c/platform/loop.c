@@ -13,6 +13,11 @@
  */
 #include "platform/loop.h"
 
+#include "platform/clock.h"
+#include "platform/net.h"
+#include "platform/problem.h"
+#include "platform/process.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -20,11 +25,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "platform/clock.h"
-#include "platform/net.h"
-#include "platform/problem.h"
-#include "platform/process.h"
 
 #define SIGNALS_LIMIT 16
 

@@ -7,6 +7,9 @@
  */
 #include "platform/net.h"
 
+#include "platform/clock.h"
+#include "platform/problem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,9 +20,6 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "platform/clock.h"
-#include "platform/problem.h"
 
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* the same on every architecture */

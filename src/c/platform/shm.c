@@ -8,15 +8,15 @@
  */
 #include "platform/shm.h"
 
+#include "platform/net.h"
+#include "platform/problem.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "platform/net.h"
-#include "platform/problem.h"
 
 #define SEALS_NEEDED (F_SEAL_SHRINK | F_SEAL_GROW)
 

@@ -9,10 +9,10 @@
 #ifndef CASK_PROTO_HEAD_H
 #define CASK_PROTO_HEAD_H
 
+#include "proto/frame.h"
+
 #include <stddef.h>
 #include <stdint.h>
-
-#include "proto/frame.h"
 
 struct cask_head_bytes {
     const char *data;

@@ -3,11 +3,11 @@
 #ifndef CASK_REQUEST_EXCHANGE_H
 #define CASK_REQUEST_EXCHANGE_H
 
-#include <stdbool.h>
-
 #include "request/body.h"
 #include "request/reply.h"
 #include "request/request.h"
+
+#include <stdbool.h>
 
 struct cask_exchange {
     const struct cask_request *request;

@@ -4,9 +4,9 @@
 #ifndef CASK_REQUEST_KEYS_H
 #define CASK_REQUEST_KEYS_H
 
-#include <stdint.h>
-
 #include "request/request.h"
+
+#include <stdint.h>
 
 enum cask_key {
     CASK_KEY_NONE = 0,

@@ -13,11 +13,11 @@
 #ifndef CASK_REQUEST_REPLY_H
 #define CASK_REQUEST_REPLY_H
 
+#include "request/request.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-#include "request/request.h"
 
 struct cask_problem;
 

@@ -5,10 +5,10 @@
  */
 #include "request/request.h"
 
+#include "platform/process.h"
+
 #include <stdarg.h>
 #include <sys/stat.h>
-
-#include "platform/process.h"
 
 bool
 cask_script_id_known(const struct cask_script_id *id)

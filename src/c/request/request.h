@@ -8,11 +8,11 @@
 #ifndef CASK_REQUEST_REQUEST_H
 #define CASK_REQUEST_REQUEST_H
 
+#include "platform/log.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "platform/log.h"
 
 struct cask_str {
     const char *data; /* may be NULL when len is 0 */
