@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from harness.site import Site
 
 pytestmark = pytest.mark.only("embedded", reason="nothing is served")
