@@ -26,8 +26,7 @@ struct cask_problem;
 struct cask_group_host {
     struct cask_loop *loop; /* [init] */
     int parent_fd;          /* [init] readable when httpd has gone */
-    int log_level;
-    unsigned starting;    /* successors that start now */
+    unsigned starting;      /* successors that start now */
     void (*idle)(void *); /* [init] a group has changed: ask all whether they want to start, or are
                              done. Called from within a group: only note it. */
     void *context;

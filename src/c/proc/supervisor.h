@@ -28,21 +28,31 @@ struct cask_supervisor_group {
     const struct cask_group_spec *spec;
     int listen_fd;
     int board_fd;     /* metrics/board.h, writable */
-    int error_log_fd; /* ErrorLog of the group's vhost; -1 (syslog, a provider): the main log */
+    int error_log_fd; /* ErrorLog of the group's vhost; -1: syslog */
 };
 
-/* Forks the supervisor, which never returns from this call. httpd_pid is the parent it watches.
- * main_log_fd: for its own lines. keep: the descriptors of the groups come with
- * cask_supervisor_configure(). */
-int cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int main_log_fd, int log_level,
-                          struct cask_problem *reterr_problem);
+/* Forks the supervisor, which never returns from this call. parent_fd: readable when the calling
+ * process has ended (proc/lifeline.h); inherited. main_log_fd: for its own lines; -1: syslog. The
+ * descriptors of the groups come with cask_supervisor_configure(). */
+int cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int parent_fd, int main_log_fd,
+                          int log_level, struct cask_problem *reterr_problem);
 /* Sends a whole configuration: groups not in it are removed once their last requests are done;
- * those in it get new generations. */
-int cask_supervisor_configure(struct cask_supervisor_handle *handle,
+ * those in it get new generations. children_fd: the reading end of a pipe whose other end only the
+ * httpd children of this configuration and, until the next restart, their parent hold. */
+int cask_supervisor_configure(const struct cask_supervisor_handle *handle,
                               const struct cask_supervisor_group *groups, size_t n_groups,
-                              int main_log_fd, struct cask_problem *reterr_problem);
+                              int children_fd, int main_log_fd,
+                              struct cask_problem *reterr_problem);
+/* httpd restarts: cask_supervisor_configure() follows. Without it the groups end with the last
+ * httpd child: the module is not configured any more. */
+void cask_supervisor_restart(const struct cask_supervisor_handle *handle);
+/* Another supervisor has got the groups: this one drains its processes when the other's serve, and
+ * exits. Leaves the handle empty. */
+void cask_supervisor_step_down(struct cask_supervisor_handle *handle);
+/* False when it has ended; reaps it then. */
 bool cask_supervisor_alive(const struct cask_supervisor_handle *handle);
-/* Tells it to stop everything and waits at most timeout_us, then kills it. Empties the handle. */
+/* Tells it to stop everything and waits at most timeout_us; then kills it. Leaves the handle empty.
+ */
 void cask_supervisor_stop(struct cask_supervisor_handle *handle, int64_t timeout_us);
 
 #endif
