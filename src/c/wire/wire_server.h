@@ -1,39 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire/wire_server.h - a daemon's side: accepts connections from httpd and turns frames into
- * requests.
+/* wire/wire_server.h - a daemon's side: accepts connections from httpd and shares the requests on
+ * them out to the worker threads.
  *
- * Owns:    the epoll set, the connections on it; borrows the group's listening socket.
+ * Owns:    the epoll set, the connections in it, a job per worker; borrows the group's listening
+ *          socket.
  * Threads: every worker thread calls cask_wire_server_next() and then cask_wire_server_done() for
- *          what it got; stop from any thread.
+ *          what it got; drain and stop from any thread.
  * Fork:    made after fork and exec; calls from another process are refused.
  * Invariants:
  *   (1) a connection has at most one request between HEAD and END, served by one thread;
- *   (2) credit granted minus bytes received is never negative;
- *   (3) nothing is read from a connection before its peer's uid and secret were right.
+ *   (2) nothing is read from a connection before its peer's uid was right, and no HEAD before its
+ *       secret was.
  */
 #ifndef CASK_WIRE_WIRE_SERVER_H
 #define CASK_WIRE_WIRE_SERVER_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
-#include "proto/frame.h"
 #include "request/exchange.h"
+#include "wire/wire_hello.h"
+#include "wire/wire_job.h"
 
 struct cask_wire_server;
-struct cask_wire_job; /* one request being served */
 struct cask_problem;
 
 struct cask_wire_server_config {
-    int listen_fd;   /* keep_ */
-    uid_t httpd_uid; /* only this uid (or root) may connect */
-    unsigned char secret[CASK_FRAME_SECRET_SIZE];
-    uint32_t row;
-    uint32_t generation;
-    uint32_t threads;
-    uint32_t python_version;
-    int64_t socket_timeout_us; /* each single wait for httpd to read or send; 0: none */
+    int listen_fd;                      /* keep_ */
+    struct cask_wire_hello_terms terms; /* copied; threads: worker threads, ids from 1 */
+    int64_t socket_timeout_us;          /* each single wait for httpd to read or send; 0: none */
 };
 
 int cask_wire_server_new(struct cask_wire_server **ret_server,
@@ -41,23 +36,22 @@ int cask_wire_server_new(struct cask_wire_server **ret_server,
                          struct cask_problem *reterr_problem);
 struct cask_wire_server *cask_wire_server_free(struct cask_wire_server *server);
 
-/* Waits for the next request. 0; ESHUTDOWN after cask_wire_server_stop() once nothing more is to be
- * taken by this thread. A defect of one connection closes that connection only. The exchange's
- * request lives until done. */
+/* Waits for the next request. 0; ESHUTDOWN when there will be none for this thread any more (after
+ * stop, or when a drain has come to its end). A defect of one connection closes that connection
+ * only. */
 int cask_wire_server_next(struct cask_wire_server *server, uint32_t thread_id,
                           struct cask_wire_job **ret_job);
-const struct cask_exchange *cask_wire_job_exchange(const struct cask_wire_job *job);
-/* Ends the request: END was sent by finish(); otherwise ABORT or REFUSED with outcome and problem.
- * Re-arms or closes the connection. */
-void cask_wire_server_done(struct cask_wire_server *server, struct cask_wire_job *steal_job,
-                           enum cask_outcome outcome, const struct cask_problem *problem);
+/* Ends the request as cask_wire_job_conclude() says. 0, or the errno with which httpd could not be
+ * told: then nobody but the caller can log the problem. */
+int cask_wire_server_done(struct cask_wire_server *server, uint32_t thread_id,
+                          enum cask_outcome outcome, const struct cask_problem *problem);
 
 /* Drain: accept no more, GOAWAY on every idle connection and on the others when their request has
- * ended (requests that crossed it on the wire are still served). Threads leave next() with
- * ESHUTDOWN when no connection is left. */
+ * ended. Requests that are there already are still served; one that crosses a GOAWAY on the wire is
+ * not, and httpd sees by GOAWAY's number that it may repeat it. Threads leave next() when no
+ * connection is left. */
 void cask_wire_server_drain(struct cask_wire_server *server);
-/* Stop: threads leave next() at once; idle connections are closed. */
+/* Stop: threads leave next() at once; idle connections get GOAWAY. */
 void cask_wire_server_stop(struct cask_wire_server *server);
-uint32_t cask_wire_server_active(const struct cask_wire_server *server); /* requests being served */
 
 #endif
