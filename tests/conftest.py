@@ -122,8 +122,14 @@ def show_log(item: pytest.Item, site: Site) -> bool:
 
 
 @pytest.fixture
-def site(world: Path, flavour: Flavour, request: pytest.FixtureRequest) -> Iterator[Site]:
+def site(fresh_site: Site) -> Site:
     """A server of the test's own, not started."""
+    return fresh_site
+
+
+@pytest.fixture
+def fresh_site(world: Path, flavour: Flavour, request: pytest.FixtureRequest) -> Iterator[Site]:
+    """As `site`, for modules that give that name to the module's server."""
     site = new_site(world, flavour)
     yield site
     finish(site, show_log(request.node, site))

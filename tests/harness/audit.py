@@ -42,6 +42,12 @@ def bound_sockets(root: Path) -> list[str]:
     return [row.split()[-1] for row in rows if str(root) in row]
 
 
+def listening(root: Path) -> list[tuple[str, str]]:
+    """(path, inode) of the listening UNIX sockets below root."""
+    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines() if str(root) in row]
+    return [(row[-1], row[-2]) for row in rows if int(row[3], 16) & 0x10000]
+
+
 def kind_of(target: str) -> str:
     """"socket", "pipe", "anon_inode", "memfd", or the path."""
     if target.startswith("/memfd:"):

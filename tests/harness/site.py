@@ -272,6 +272,19 @@ class Site:
     def daemons(self) -> list[int]:
         return [p.pid for s in self.supervisors() for p in procs.descendants(s)]
 
+    def group_pids(self, name: str) -> list[int]:
+        """Daemons of one group, by the group's name on their side of the log or in /proc."""
+        return [pid for pid in self.daemons() if self.group_of(pid) == name]
+
+    def group_of(self, pid: int) -> str:
+        """The group that listens on the socket this process has open."""
+        mine = set(procs.descriptors(pid).values())
+        for path, inode in audit.listening(self.root):
+            if f"socket:[{inode}]" in mine:
+                number = int(path.rsplit(".", 2)[1])
+                return list(self.groups)[number - 1]
+        return ""
+
     # -- requests --------------------------------------------------------------------------------
 
     def request(self, method: str, path: str, expect: int | None = None, **more: Any) -> Any:
