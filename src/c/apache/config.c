@@ -44,7 +44,8 @@ cask_config_server_merge(apr_pool_t *pool, void *base, void *add)
 }
 
 void *
-cask_config_dir_new(apr_pool_t *pool, char *dir)
+cask_config_dir_new(apr_pool_t *pool,
+                    char *dir) /* NOLINT(readability-non-const-parameter): httpd's */
 {
     struct cask_config_dir *config = apr_pcalloc(pool, sizeof(*config));
 

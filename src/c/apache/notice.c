@@ -22,6 +22,7 @@ void
 cask_notice_server(const server_rec *server, apr_pool_t *pool, unsigned number, const char *format,
                    ...)
 {
+    int level = (int)cask_log_number_level(number);
     va_list arguments;
     const char *text;
 
@@ -29,11 +30,8 @@ cask_notice_server(const server_rec *server, apr_pool_t *pool, unsigned number, 
     text = apr_pvsprintf(pool, format, arguments);
     va_end(arguments);
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
-        /* No log is open yet: to the terminal, without time stamp. */
-        ap_log_error(APLOG_MARK, APLOG_STARTUP | (int)cask_log_number_level(number), 0, NULL,
-                     "CASK%04u: %s", number, text);
-        return;
+        level |= APLOG_STARTUP; /* no log is open yet: to the terminal, without time stamp */
+        server = NULL;
     }
-    ap_log_error(APLOG_MARK, (int)cask_log_number_level(number), 0, server, "CASK%04u: %s", number,
-                 text);
+    ap_log_error(APLOG_MARK, level, 0, server, "CASK%04u: %s", number, text);
 }

@@ -32,7 +32,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEXT_LIMIT    (64 * 1024) /* bytes of pyvenv.cfg or an .info file */
+#define TEXT_LIMIT    ((size_t)64 * 1024) /* bytes of pyvenv.cfg or an .info file */
 #define ENGINE_PREFIX "_engine.cpython-"
 #define OLDEST_MINOR  10
 

@@ -171,7 +171,7 @@ cask_values_nearest(const char *word, const char *const *names, size_t n_names, 
     }
     lower = apr_pstrdup(pool, word);
     for (char *at = lower; *at != '\0'; at++) { /* Python_Home means python-home */
-        *at = *at == '_' ? '-' : (char)apr_tolower(*at);
+        *at = (char)(*at == '_' ? '-' : apr_tolower(*at));
     }
     for (size_t i = 0; i < n_names; i++) {
         size_t distance = distance_between(lower, names[i], pool);
