@@ -30,13 +30,25 @@ variable_of(const char *value, apr_pool_t *pool)
     return apr_pstrmemdup(pool, value + ENV_PREFIX_LEN, len - ENV_PREFIX_LEN - 1);
 }
 
+/* name:port, or the name alone for a usual port. Runs for most requests, so no printf. */
 static const char *
 with_port(const char *name, unsigned port, apr_pool_t *pool)
 {
+    char digits[16];
+    size_t at = sizeof(digits);
+
     if (port == 0 || port == 80 || port == 443) {
         return name;
     }
-    return apr_psprintf(pool, "%s:%u", name, port);
+    at--;
+    digits[at] = '\0';
+    for (; port != 0; port /= 10) {
+        at--;
+        digits[at] = (char)('0' + port % 10);
+    }
+    at--;
+    digits[at] = ':';
+    return apr_pstrcat(pool, name, digits + at, NULL);
 }
 
 static const char *
