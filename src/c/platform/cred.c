@@ -98,7 +98,7 @@ cask_cred_user(const char *text, uid_t *ret_uid, gid_t *ret_primary,
 int
 cask_cred_group(const char *text, gid_t *ret_gid, struct cask_problem *reterr_problem)
 {
-    struct group entry;
+    struct group entry = {0};
     struct group *found = NULL;
     char *scratch = NULL;
     size_t size = SCRATCH_FIRST;

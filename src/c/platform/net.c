@@ -234,6 +234,9 @@ cask_net_send_fds(int fd, const struct iovec *parts, int n_parts, const int *fds
         message.msg_control = control.bytes;
         message.msg_controllen = CMSG_SPACE(sizeof(int) * (size_t)n_fds);
         header = CMSG_FIRSTHDR(&message);
+        if (header == NULL) {
+            return EINVAL;
+        }
         header->cmsg_level = SOL_SOCKET;
         header->cmsg_type = SCM_RIGHTS;
         header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n_fds);
