@@ -44,14 +44,14 @@ struct cask_engine_config {
     bool multiprocess; /* wsgi.multiprocess */
     bool multithread;
     bool run_once;
-    bool case_insensitive;           /* WSGICaseSensitivity Off */
-    int httpd_version[3];            /* apache.version */
-    const char *httpd_description;   /* apache.description */
-    const char *httpd_built;         /* apache.build_date; NULL: no such attribute */
-    const char *mpm_name;            /* apache.mpm_name */
-    int mpm_processes;               /* apache.maximum_processes */
-    int mpm_threads;                 /* apache.threads_per_process */
-    cask_engine_stale_fn *stale;     /* daemon; NULL: changed scripts are loaded again in place */
+    bool case_insensitive;         /* WSGICaseSensitivity Off */
+    int httpd_version[3];          /* apache.version */
+    const char *httpd_description; /* apache.description */
+    const char *httpd_built;       /* apache.build_date; NULL: no such attribute */
+    const char *mpm_name;          /* apache.mpm_name */
+    int mpm_processes;             /* apache.maximum_processes */
+    int mpm_threads;               /* apache.threads_per_process */
+    cask_engine_stale_fn *stale;   /* daemon; NULL: changed scripts are loaded again in place */
     void *stale_context;
     const struct cask_log_sink *log; /* lines outside a request */
     void *log_context;

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/engine.c - the door (see engine.h).
+ *
+ * Owns:    struct cask_engine: the runtime, a copy of the configuration, what was loaded. There is
+ *          one per process and it is never freed: threads may end, and lent bytes come back, after
+ *          Python's end.
+ * Touches: interp/, request/, platform/.
+ * Threads: as engine.h says per function. No exception passes, no lock is held while Python runs.
+ * Fork:    opened after the fork or exec that made the process.
+ */
+#include "interp/gil.h"
+
+#include "gateway/engine.h"
+
+#include "gateway/apps.h"
+#include "gateway/pymodule.h"
+#include "gateway/wsgi_errors.h"
+#include "gateway/wsgi_serve.h"
+#include "interp/interp.h"
+#include "interp/runtime.h"
+#include "interp/threads.h"
+#include "platform/clock.h"
+#include "platform/problem.h"
+#include "platform/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPORTED __attribute__((visibility("default")))
+
+struct cask_engine {
+    struct cask_engine_config config; /* [init] its strings are ours */
+    struct cask_gateway gateway;      /* [init] */
+    int dump_fd;                      /* [init] where faulthandler writes; see engine_dump_stacks */
+};
+
+/* A copy for the engine's life; NULL stays NULL. */
+static int
+keep_text(const char **text)
+{
+    if (*text == NULL) {
+        return 0;
+    }
+    *text = strdup(*text);
+    return *text != NULL ? 0 : ENOMEM;
+}
+
+static int
+copy_config(struct cask_engine_config *config)
+{
+    return keep_text(&config->program) != 0 || keep_text(&config->python_home) != 0 ||
+                   keep_text(&config->python_path) != 0 || keep_text(&config->working_home) != 0 ||
+                   keep_text(&config->package_dir) != 0 || keep_text(&config->process_group) != 0 ||
+                   keep_text(&config->httpd_description) != 0 ||
+                   keep_text(&config->httpd_built) != 0 || keep_text(&config->mpm_name) != 0
+               ? ENOMEM
+               : 0;
+}
+
+/* The signal on which faulthandler dumps. Nobody else in httpd or Python uses it. */
+static int
+dump_signal(void)
+{
+    return SIGRTMIN + 7;
+}
+
+/* Lets faulthandler dump to a descriptor of ours: its handler needs no GIL and makes only
+ * async-signal-safe calls, and it is CPython's public way. Without it there are no dumps. */
+CASK_GIL_HELD static void
+prepare_dump(struct cask_engine *engine)
+{
+    PyObject *faulthandler = NULL;
+    PyObject *result = NULL;
+
+    engine->dump_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (engine->dump_fd >= 0) {
+        faulthandler = PyImport_ImportModule("faulthandler");
+    }
+    if (faulthandler != NULL) {
+        result = PyObject_CallMethod(faulthandler, "register", "iiOO", dump_signal(),
+                                     engine->dump_fd, Py_True, Py_False);
+    }
+    if (result == NULL) {
+        PyErr_Clear();
+        if (engine->dump_fd >= 0) {
+            (void)close(engine->dump_fd);
+        }
+        engine->dump_fd = -1;
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(faulthandler);
+}
+
+/* The interpreter's setup: context is the gateway. The first one is the main interpreter. */
+CASK_GIL_HELD static int
+setup_interpreter(struct cask_interp *interp, void *context)
+{
+    struct cask_gateway *gateway = context;
+
+    gateway->runtime = interp->runtime;
+    return cask_pymodule_setup(interp, context);
+}
+
+CASK_GIL_ATTRIBUTE(no_thread_safety_analysis)
+static int
+engine_open(const struct cask_engine_config *config, struct cask_engine **ret_engine,
+            struct cask_problem *reterr_problem)
+{
+    struct cask_engine *engine = calloc(1, sizeof(*engine));
+    struct cask_runtime_config runtime = {
+        .embedded = config->embedded,
+        .program = config->program,
+        .python_home = config->python_home,
+        .setup = setup_interpreter,
+    };
+    int status;
+
+    if (engine == NULL) {
+        return cask_problem_set(reterr_problem, ENOMEM, 601, "the engine cannot start");
+    }
+    engine->config = *config;
+    status = copy_config(&engine->config);
+    if (status == 0) {
+        status = cask_apps_new(&engine->gateway.apps);
+    }
+    if (status == 0) {
+        status = cask_wsgi_errors_init(&engine->gateway);
+    }
+    if (status != 0) {
+        return cask_problem_set(reterr_problem, status, 601, "the engine cannot start");
+    }
+    engine->gateway.config = &engine->config;
+    engine->gateway.owner = getpid();
+    runtime.setup_context = &engine->gateway;
+    status = cask_runtime_start(&engine->gateway.runtime, &runtime, reterr_problem);
+    if (status != 0) {
+        return status; /* Python may hold on to the engine: it stays */
+    }
+    if (cask_gil_enter(engine->gateway.runtime->main, engine->gateway.runtime->opener)) {
+        prepare_dump(engine);
+        cask_gil_leave(engine->gateway.runtime->main, engine->gateway.runtime->opener);
+    }
+    *ret_engine = engine;
+    return 0;
+}
+
+/* This thread's record and the application's interpreter. */
+static int
+find_place(struct cask_engine *engine, const struct cask_app *app, struct cask_thread **ret_thread,
+           struct cask_interp **ret_interp, struct cask_problem *reterr_problem)
+{
+    struct cask_runtime *runtime = engine->gateway.runtime;
+    int status = cask_threads_current(runtime, ret_thread);
+
+    if (status != 0) {
+        return cask_problem_set(reterr_problem, status, 603, "a thread cannot enter Python");
+    }
+    return cask_interp_get(runtime, *ret_thread, app->application_group.data,
+                           app->application_group.len, ret_interp, reterr_problem);
+}
+
+static enum cask_outcome
+engine_load(struct cask_engine *engine, const struct cask_app *app,
+            struct cask_problem *reterr_problem)
+{
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp = NULL;
+    struct cask_apps_entry *entry;
+    PyObject *callable = NULL;
+    enum cask_outcome outcome = CASK_OUTCOME_UNAVAILABLE;
+
+    if (find_place(engine, app, &thread, &interp, reterr_problem) != 0) {
+        return CASK_OUTCOME_FAILED;
+    }
+    if (!cask_gil_enter(interp, thread)) {
+        (void)cask_problem_set(reterr_problem, ENOMEM, 603, "a thread cannot enter Python");
+        return CASK_OUTCOME_UNAVAILABLE;
+    }
+    if (interp->gateway != NULL) {
+        outcome = cask_apps_find(interp->gateway, app, NULL, &entry, &callable, reterr_problem);
+        Py_XDECREF(callable);
+    }
+    cask_gil_leave(interp, thread);
+    cask_wsgi_errors_flush(&engine->gateway); /* what the script printed without a newline */
+    return outcome;
+}
+
+CASK_GIL_ATTRIBUTE(no_thread_safety_analysis)
+static enum cask_outcome
+engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
+             struct cask_problem *reterr_problem)
+{
+    const struct cask_request *request = exchange->request;
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp = NULL;
+    struct cask_apps_entry *entry = NULL;
+    PyObject *callable = NULL;
+    enum cask_outcome outcome = CASK_OUTCOME_UNAVAILABLE;
+
+    if (find_place(engine, &request->app, &thread, &interp, reterr_problem) != 0) {
+        return CASK_OUTCOME_FAILED;
+    }
+    if (!cask_gil_enter(interp, thread)) {
+        (void)cask_problem_set(reterr_problem, ENOMEM, 603, "a thread cannot enter Python");
+        return CASK_OUTCOME_UNAVAILABLE;
+    }
+    if (interp->gateway != NULL) {
+        outcome = cask_apps_find(interp->gateway, &request->app, request, &entry, &callable,
+                                 reterr_problem);
+    }
+    if (outcome != CASK_OUTCOME_DONE) {
+        cask_gil_leave(interp, thread);
+        return outcome;
+    }
+    return cask_wsgi_serve(interp->gateway, thread, entry, callable, exchange, reterr_problem);
+}
+
+static void
+engine_loaded(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context)
+{
+    cask_apps_list(engine->gateway.apps, call, context);
+}
+
+static int
+engine_interrupt(struct cask_engine *engine, uint32_t thread_id)
+{
+    struct cask_runtime *runtime = engine->gateway.runtime;
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp;
+    const struct cask_gate *gate;
+    int status = cask_threads_current(runtime, &thread);
+
+    (void)pthread_mutex_lock(&runtime->mutex);
+    interp = runtime->interps;
+    (void)pthread_mutex_unlock(&runtime->mutex);
+    for (; interp != NULL && status == 0; interp = interp->next) {
+        if (interp->state == NULL || !cask_gil_enter(interp, thread)) {
+            continue;
+        }
+        gate = interp->gateway;
+        status =
+            gate != NULL ? cask_threads_interrupt(interp, thread_id, gate->request_timeout) : ESRCH;
+        cask_gil_leave(interp, thread);
+        if (status == 0) {
+            return 0;
+        }
+        status = 0;
+    }
+    return ESRCH;
+}
+
+static void
+engine_dump_stacks(struct cask_engine *engine, int fd)
+{
+    sigset_t set;
+    sigset_t before;
+
+    if (engine->dump_fd < 0 || dup2(fd, engine->dump_fd) < 0) {
+        return;
+    }
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, dump_signal());
+    (void)pthread_sigmask(SIG_UNBLOCK, &set, &before);
+    (void)pthread_kill(pthread_self(), dump_signal()); /* the handler has run when this returns */
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Leaves the process when Python's end hangs in an atexit function or a finaliser. */
+static void *
+guard_end(void *argument)
+{
+    int64_t deadline_us = *(int64_t *)argument;
+    struct timespec until = {.tv_sec = (time_t)(deadline_us / CASK_CLOCK_SECOND),
+                             .tv_nsec = (long)(deadline_us % CASK_CLOCK_SECOND) * 1000};
+
+    free(argument);
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
+    }
+    cask_process_exit(1);
+}
+
+static void
+start_guard(int64_t deadline_us)
+{
+    int64_t *argument = malloc(sizeof(*argument));
+    pthread_t thread;
+
+    if (argument == NULL) {
+        return;
+    }
+    *argument = deadline_us;
+    if (pthread_create(&thread, NULL, guard_end, argument) != 0) {
+        free(argument);
+        return;
+    }
+    (void)pthread_detach(thread);
+}
+
+static int
+engine_stop(struct cask_engine *engine, int64_t deadline_us)
+{
+    int status;
+
+    /* A daemon has nothing left to do after this. Embedded, httpd's child waits for the thread that
+     * calls us with a limit of its own and must be able to clean up for other modules. */
+    if (!engine->config.embedded) {
+        start_guard(deadline_us);
+    }
+    status = cask_runtime_stop(engine->gateway.runtime, deadline_us);
+    if (status == 0) {
+        (void)pthread_key_delete(engine->gateway.tail_key);
+    }
+    return status;
+}
+
+EXPORTED const struct cask_engine_ops *
+cask_engine_entry(uint32_t abi)
+{
+    static const struct cask_engine_ops ops = {
+        .abi = CASK_ENGINE_ABI,
+        .python_version = PY_VERSION_HEX,
+        .open = engine_open,
+        .load = engine_load,
+        .serve = engine_serve,
+        .loaded = engine_loaded,
+        .interrupt = engine_interrupt,
+        .dump_stacks = engine_dump_stacks,
+        .stop = engine_stop,
+    };
+
+    return abi == CASK_ENGINE_ABI ? &ops : NULL;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/wsgi_environ.h - the environ dict of a request. */
+#ifndef CASK_GATEWAY_WSGI_ENVIRON_H
+#define CASK_GATEWAY_WSGI_ENVIRON_H
+
+#include "interp/gil.h"
+
+struct cask_gate;
+struct cask_request;
+
+/* Makes the dict that every environ of the interpreter starts from. 0, or -1 with an exception. */
+CASK_GIL_HELD int cask_wsgi_environ_prepare(struct cask_gate *gate);
+/* New reference: the environ, a real dict; NULL with an exception. */
+CASK_GIL_HELD PyObject *cask_wsgi_environ_new(struct cask_gate *gate,
+                                              const struct cask_request *request, PyObject *input);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* interp/pyerr.h - a Python exception becomes a problem: one line of text, the traceback as detail.
+ */
+#ifndef CASK_INTERP_PYERR_H
+#define CASK_INTERP_PYERR_H
+
+#include "interp/gil.h"
+
+struct cask_interp;
+struct cask_problem;
+
+/* Takes the current exception; the problem's text is the prefix, a colon, and "Type: message", its
+ * detail the formatted traceback with those of its causes. error is 0. */
+CASK_GIL_HELD void cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem,
+                                   unsigned number, const char *prefix, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif

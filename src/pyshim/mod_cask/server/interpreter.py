@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prepares a fresh interpreter for applications; the engine calls `prepare()` once in each.
+
+Everything here happens before any code of an application runs, and not on the path of a request.
+"""
+
+import importlib
+import importlib.util
+import os
+import signal
+import site
+import sys
+import threading  # noqa: F401 - its main thread must be the one that prepares the interpreter
+import types
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+Settings = dict[str, Any]
+INFO = 6
+
+
+def add_paths(python_path: str, working_home: str) -> None:
+    """`python-path` through site (.pth files count), in front of the rest; then `home`."""
+    for directory in reversed([entry for entry in python_path.split(os.pathsep) if entry]):
+        before = list(sys.path)
+        site.addsitedir(directory)
+        added = [entry for entry in sys.path if entry not in before]
+        if directory not in added and directory in before:
+            added.insert(0, directory)  # it was there already, but further back
+        sys.path[:] = added + [entry for entry in sys.path if entry not in added]
+    if working_home:
+        sys.path.insert(0, working_home)
+
+
+def restrict_signals(log: Callable[[int, str], None]) -> None:
+    """Signals belong to the server: registering a handler is logged, not done.
+
+    Callers get the previous handler, as from the real function. A child that the application forks
+    has the real one. One line per place of call.
+    """
+    real = signal.signal
+    owner = os.getpid()
+    seen: set[tuple[str, int]] = set()
+
+    @wraps(real)
+    def restricted(signalnum: int, handler: Any, /) -> Any:
+        if os.getpid() != owner:
+            return real(signalnum, handler)
+        previous = signal.getsignal(signalnum)
+        frame = sys._getframe(1)
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        if place not in seen:
+            seen.add(place)
+            log(INFO, f"signal.signal({signalnum}) at {place[0]}:{place[1]} has no effect here")
+        return previous
+
+    signal.signal = restricted  # type: ignore[assignment]
+
+
+def graft_package(module: types.ModuleType) -> None:
+    """`mod_wsgi.express` and the like of an installed package mod_wsgi stay importable."""
+    own = sys.modules.pop("mod_wsgi", None)
+    try:
+        spec = importlib.util.find_spec("mod_wsgi")
+    except (ImportError, ValueError):
+        spec = None
+    finally:
+        if own is not None:
+            sys.modules["mod_wsgi"] = own
+    if spec is not None and spec.submodule_search_locations is not None:
+        module.__path__ = list(spec.submodule_search_locations)
+
+
+def make_apache(settings: Settings) -> None:
+    """Module `apache`; embedded, a module of that name that can be imported is extended instead."""
+    module = None
+    if settings["embedded"] and importlib.util.find_spec("apache") is not None:
+        module = importlib.import_module("apache")
+    if module is None:
+        module = types.ModuleType("apache")
+        sys.modules["apache"] = module
+    for name, value in settings["apache"].items():
+        if value is not None:
+            setattr(module, name, value)
+
+
+def set_version() -> None:
+    package = sys.modules["mod_cask"]
+    numbers = [int(part) for part in package.__version__.split(".")[:3] if part.isdigit()]
+    package.version = tuple(numbers)  # type: ignore[attr-defined]
+
+
+def prepare(module: types.ModuleType, settings: Settings) -> None:
+    sys.argv = ["mod_wsgi"]
+    restrict_signals(module._log)
+    add_paths(settings["python_path"], settings["working_home"])
+    graft_package(module)
+    make_apache(settings)
+    set_version()
