@@ -31,17 +31,22 @@ demo: ## serve a Django and a Flask application (PORT=8000)
 .PHONY: test
 test: ## install what is missing, then run all tests (ARGS= for pytest)
 	@$(PREPARE) test
-	@umask 022; cd tests && CASK_WORK='$(WORK)' exec $(PY) -m pytest -p no:cacheprovider $(ARGS)
+	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest -o cache_dir='$(WORK)/pytest' $(or $(ARGS),tests)
 
 .PHONY: test-fast
 test-fast: ## the tests that take no server
 	@$(PREPARE) test
-	@umask 022; cd tests && CASK_WORK='$(WORK)' exec $(PY) -m pytest -p no:cacheprovider -q source unit_py $(ARGS)
+	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest -o cache_dir='$(WORK)/pytest' -q tests/source tests/unit_py $(ARGS)
 
 .PHONY: bench
 bench: ## measure against a bare C handler and PyPI's mod_wsgi
 	@$(PREPARE) test
 	@$(PY) tests/bench/bench.py $(ARGS)
+
+.PHONY: docs
+docs: ## write the reference pages anew
+	@$(PREPARE) test
+	@$(PY) docs/generate.py
 
 .PHONY: hooks
 hooks: ## install the git pre-commit hook
@@ -52,5 +57,6 @@ hooks: ## install the git pre-commit hook
 clean: ## remove the work folder
 	rm -rf '$(WORK)'
 
+UNIT_OUT := $(WORK)/unit_c
 -include tests/unit_c/unit.mk
 -include $(wildcard tests/tools/*.mk)

@@ -47,7 +47,8 @@ def serve(options: ServeOptions, say: Say, log: Say) -> int:
 
 
 def summary(options: ServeOptions, made: plan.Plan, checked: check.Checked) -> list[str]:
-    count = f"{made.processes} process{'es' if made.processes > 1 else ''} × {made.threads} threads"
+    processes = f"{made.processes} process{'es' if made.processes > 1 else ''}"
+    count = f"{processes} × {made.threads} thread{'s' if made.threads > 1 else ''}"
     mode = "embedded in Apache" if made.embedded else "daemon"
     everywhere = " (all addresses)" if options.host in ("0.0.0.0", "::", "[::]") else ""  # noqa: S104
     rows = [
