@@ -194,6 +194,50 @@ fetch(struct cask_body_source *source, size_t size, apr_read_type_e block,
     return 0;
 }
 
+/* The macro's loops, once. */
+static void
+delete_bucket(apr_bucket *e)
+{
+    apr_bucket_delete(e);
+}
+
+/* Moves bytes of the first bucket into buffer: how many; 0 when it held none, or is the end; -1
+ * with errno EAGAIN or the error, and the bucket stays. */
+static ssize_t
+take_bucket(struct cask_body_source *source, char *buffer, size_t size, apr_read_type_e block)
+{
+    apr_bucket *e = APR_BRIGADE_FIRST(source->bb);
+    const char *data;
+    apr_size_t len;
+    apr_status_t rv;
+
+    if (APR_BUCKET_IS_EOS(e)) {
+        source->ended = true;
+        return 0;
+    }
+    if (AP_BUCKET_IS_ERROR(e)) {
+        errno = error_of_http_status(((ap_bucket_error *)e->data)->status);
+        return -1;
+    }
+    if (APR_BUCKET_IS_METADATA(e)) {
+        delete_bucket(e);
+        return 0;
+    }
+    rv = apr_bucket_read(e, &data, &len, block);
+    if (rv == APR_SUCCESS && len > size) {
+        len = size;
+        rv = apr_bucket_split(e, len);
+    }
+    if (rv != APR_SUCCESS) {
+        errno = APR_STATUS_IS_EAGAIN(rv) && block == APR_NONBLOCK_READ ? EAGAIN
+                                                                       : error_of_read(source, rv);
+        return -1;
+    }
+    memcpy(buffer, data, len);
+    delete_bucket(e);
+    return (ssize_t)len;
+}
+
 /* Moves what the brigade holds into buffer; 0 when it held no bytes. */
 static ssize_t
 take(struct cask_body_source *source, char *buffer, size_t size, apr_read_type_e block,
@@ -202,45 +246,16 @@ take(struct cask_body_source *source, char *buffer, size_t size, apr_read_type_e
     size_t used = 0;
 
     while (used < size && !source->ended && !APR_BRIGADE_EMPTY(source->bb)) {
-        apr_bucket *e = APR_BRIGADE_FIRST(source->bb);
-        const char *data;
-        apr_size_t len;
-        apr_status_t rv;
+        ssize_t got =
+            take_bucket(source, buffer + used, size - used, used == 0 ? block : APR_NONBLOCK_READ);
 
-        if (APR_BUCKET_IS_EOS(e)) {
-            source->ended = true;
-            break;
+        if (got < 0 && used == 0 && errno != EAGAIN) {
+            return fail(source, errno, reterr_problem);
         }
-        if (AP_BUCKET_IS_ERROR(e)) {
-            if (used > 0) {
-                break; /* fails at the next call */
-            }
-            return fail(source, error_of_http_status(((ap_bucket_error *)e->data)->status),
-                        reterr_problem);
+        if (got < 0) {
+            break; /* a failure comes back at the next call */
         }
-        if (APR_BUCKET_IS_METADATA(e)) {
-            apr_bucket_delete(e);
-            continue;
-        }
-        rv = apr_bucket_read(e, &data, &len, used == 0 ? block : APR_NONBLOCK_READ);
-        if (APR_STATUS_IS_EAGAIN(rv) && (used > 0 || block == APR_NONBLOCK_READ)) {
-            break;
-        }
-        if (rv != APR_SUCCESS) {
-            if (used > 0) {
-                break;
-            }
-            return fail(source, error_of_read(source, rv), reterr_problem);
-        }
-        if (len > size - used) {
-            len = size - used;
-            if (apr_bucket_split(e, len) != APR_SUCCESS) {
-                return fail(source, EIO, reterr_problem);
-            }
-        }
-        memcpy(buffer + used, data, len);
-        used += len;
-        apr_bucket_delete(e);
+        used += (size_t)got;
     }
     source->taken += (int64_t)used;
     return (ssize_t)used;

@@ -27,7 +27,8 @@ write_request(void *context, enum cask_log_level level, const char *line, size_t
 {
     const request_rec *r = context;
 
-    ap_log_rerror(APLOG_MARK, (int)level, 0, r, "%.*s", bounded(line_len), line);
+    /* The functions behind the macros; they look at the level themselves. */
+    ap_log_rerror_(APLOG_MARK, (int)level, 0, r, "%.*s", bounded(line_len), line);
 }
 
 static void
@@ -35,7 +36,7 @@ write_server(void *context, enum cask_log_level level, const char *line, size_t 
 {
     const server_rec *server = context;
 
-    ap_log_error(APLOG_MARK, (int)level, 0, server, "%.*s", bounded(line_len), line);
+    ap_log_error_(APLOG_MARK, (int)level, 0, server, "%.*s", bounded(line_len), line);
 }
 
 const struct cask_log_sink *

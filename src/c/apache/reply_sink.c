@@ -28,7 +28,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -72,20 +71,10 @@ cask_reply_sink_new(request_rec *r)
     return sink;
 }
 
-/* A problem whose text needs no words of strerror. */
-static int refuse(struct cask_problem *reterr_problem, int error, unsigned number,
-                  const char *format, ...) __attribute__((format(printf, 4, 5)));
-
+/* The error of a problem whose text needs no words of strerror. */
 static int
-refuse(struct cask_problem *reterr_problem, int error, unsigned number, const char *format, ...)
+with_error(struct cask_problem *reterr_problem, int error)
 {
-    char text[CASK_PROBLEM_TEXT_SIZE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    cask_problem_set(reterr_problem, 0, number, "%s", text);
     if (reterr_problem != NULL) {
         reterr_problem->error = error;
     }
@@ -179,7 +168,8 @@ sink_start(void *reply, const struct cask_reply_head *head, struct cask_problem 
     request_rec *r = sink->r;
 
     if (sink->state != EMPTY) {
-        return refuse(reterr_problem, EPROTO, 231, "reply started twice");
+        cask_problem_set(reterr_problem, 0, 231, "reply started twice");
+        return with_error(reterr_problem, EPROTO);
     }
     sink->status = head->status;
     sink->status_line = status_line_of(r, head);
@@ -240,19 +230,22 @@ pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_proble
     if (rv == AP_FILTER_ERROR && !r->connection->aborted) {
         sink->replaced = true;
         sink->state = FINISHED;
-        return refuse(reterr_problem, EIO, 232, "an output filter refused the reply");
+        cask_problem_set(reterr_problem, 0, 232, "an output filter refused the reply");
+        return with_error(reterr_problem, EIO);
     }
     r->connection->aborted = 1;
-    return refuse(reterr_problem, EPIPE, 220, "client left after %lld bytes of the reply",
-                  (long long)sink->sent);
+    cask_problem_set(reterr_problem, 0, 220, "client left after %lld bytes of the reply",
+                     (long long)sink->sent);
+    return with_error(reterr_problem, EPIPE);
 }
 
 static int
 refuse_state(const struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
 {
-    return refuse(reterr_problem, EPROTO, 231, "%s",
-                  sink->state == EMPTY ? "reply has bytes before its head"
-                                       : "reply goes on after its end");
+    cask_problem_set(reterr_problem, 0, 231, "%s",
+                     sink->state == EMPTY ? "reply has bytes before its head"
+                                          : "reply goes on after its end");
+    return with_error(reterr_problem, EPROTO);
 }
 
 /* How many of len bytes may go out; keeps (2). */
@@ -333,7 +326,8 @@ sink_send_file(void *reply, int fd, int64_t offset, int64_t length,
         return 0;
     }
     if (sink->n_files >= FILE_LIMIT) {
-        return refuse(reterr_problem, EMFILE, 233, "reply consists of too many files");
+        cask_problem_set(reterr_problem, 0, 233, "reply consists of too many files");
+        return with_error(reterr_problem, EMFILE);
     }
     copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     if (copy < 0) {
@@ -374,9 +368,10 @@ sink_finish(void *reply, struct cask_problem *reterr_problem)
         return refuse_state(sink, reterr_problem);
     }
     if (sink->written < sink->promised && !sink->no_body && !sink->r->header_only) {
-        return refuse(reterr_problem, EPROTO, 230,
-                      "reply ended after %lld of %lld bytes promised by Content-Length",
-                      (long long)sink->written, (long long)sink->promised);
+        cask_problem_set(reterr_problem, 0, 230,
+                         "reply ended after %lld of %lld bytes promised by Content-Length",
+                         (long long)sink->written, (long long)sink->promised);
+        return with_error(reterr_problem, EPROTO);
     }
     APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(sink->r->connection->bucket_alloc));
     status = pass(sink, true, reterr_problem);

@@ -30,8 +30,8 @@
 #define MAX_COMPUTED 48
 
 /* A number as text, with room for 32 bits. */
-#define NUMBER_SIZE 11
-#define MAX_NUMBERS 4
+#define NUMBER_SIZE 11u
+#define MAX_NUMBERS 4u
 
 struct filling {
     request_rec *r;
@@ -372,7 +372,7 @@ cask_variables_fill(request_rec *r, const struct cask_route *route, struct cask_
     size_t n = (size_t)apr_table_elts(r->headers_in)->nelts +
                (size_t)apr_table_elts(r->subprocess_env)->nelts + MAX_COMPUTED;
     struct cask_field *fields =
-        apr_palloc(r->pool, n * sizeof(*fields) + MAX_NUMBERS * NUMBER_SIZE);
+        apr_palloc(r->pool, n * sizeof(*fields) + (size_t)MAX_NUMBERS * NUMBER_SIZE);
     struct filling filling = {
         .r = r, .next = fields, .end = fields + n, .numbers = (char *)(fields + n)};
     const char *content_type = NULL;
