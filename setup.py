@@ -36,22 +36,33 @@ ROOMS = {
 }  # fmt: skip
 EXCLUDED = {
     "module": (
-        "wire/wire_server.c",
         "proc/daemon.c",
         "proc/daemon_boot.c",
         "proc/pool.c",
         "proc/stale.c",
         "proc/title.c",
         "proc/watchdog.c",
+        "wire/wire_input.c",
+        "wire/wire_job.c",
+        "wire/wire_output.c",
+        "wire/wire_server.c",
     ),
     "engine": (
-        "wire/wire_client.c",
-        "proc/control.c",
         "proc/generation.c",
         "proc/group.c",
+        "proc/group_end.c",
+        "proc/grouplog.c",
         "proc/lifeline.c",
+        "proc/orphans.c",
+        "proc/reload.c",
         "proc/spawn.c",
         "proc/supervisor.c",
+        "proc/supervisor_loop.c",
+        "proc/worker.c",
+        "proc/worker_talk.c",
+        "wire/wire_call.c",
+        "wire/wire_client.c",
+        "wire/wire_event.c",
     ),
 }
 
