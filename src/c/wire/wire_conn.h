@@ -9,8 +9,6 @@
 
 #include "platform/buf.h"
 
-/* Fields (variables and headers) of one HEAD or REPLY; more are refused. */
-#define CASK_WIRE_FIELDS_LIMIT 16384u
 /* A buffer that one large message has blown up is given back when the next request begins. */
 #define CASK_WIRE_KEEP_LIMIT (256u * 1024u)
 

@@ -20,6 +20,7 @@
 #include "platform/process.h"
 #include "proto/head.h"
 #include "wire/wire_conn.h"
+#include "wire/wire_fields.h"
 #include "wire/wire_input.h"
 #include "wire/wire_output.h"
 
@@ -30,12 +31,10 @@
 #define HEAD_TIMEOUT_US (10 * CASK_CLOCK_SECOND)
 
 struct cask_wire_job {
-    pthread_t thread;                    /* [owner] that serves the current request */
-    int fd;                              /* [owner] -1 between requests */
-    struct cask_buf head;                /* [owner] HEAD as received */
-    struct cask_head_field *wire_fields; /* [owner] scratch for the decoder */
-    struct cask_field *fields;           /* [owner] of the current request */
-    size_t max_fields;
+    pthread_t thread;               /* [owner] that serves the current request */
+    int fd;                         /* [owner] -1 between requests */
+    struct cask_buf head;           /* [owner] HEAD as received */
+    struct cask_wire_fields fields; /* [owner] of the current request */
     struct cask_wire_input input;
     struct cask_wire_output output;
     struct cask_request request;
@@ -70,33 +69,13 @@ static const struct cask_log_sink job_sink = {.write = job_log};
 
 /* ---- life ---- */
 
-static int
-make_fields(struct cask_wire_job *job, size_t max_fields)
-{
-    struct cask_head_field *wire_fields =
-        reallocarray(job->wire_fields, max_fields, sizeof(*wire_fields));
-    struct cask_field *fields;
-
-    if (wire_fields == NULL) {
-        return ENOMEM;
-    }
-    job->wire_fields = wire_fields;
-    fields = reallocarray(job->fields, max_fields, sizeof(*fields));
-    if (fields == NULL) {
-        return ENOMEM;
-    }
-    job->fields = fields;
-    job->max_fields = max_fields;
-    return 0;
-}
-
 int
 cask_wire_job_new(struct cask_wire_job **ret_job, uint32_t thread_id, int64_t socket_timeout_us,
                   struct cask_problem *reterr_problem)
 {
     struct cask_wire_job *job = calloc(1, sizeof(*job));
 
-    if (job == NULL || make_fields(job, FIRST_FIELDS) != 0 ||
+    if (job == NULL || cask_wire_fields_grow(&job->fields, FIRST_FIELDS) != 0 ||
         cask_buf_reserve(&job->head, FIRST_ROOM) != 0) {
         cask_wire_job_free(job);
         return cask_problem_set(reterr_problem, ENOMEM, 711, "worker thread '%u'", thread_id);
@@ -125,8 +104,7 @@ cask_wire_job_free(struct cask_wire_job *job)
         cask_buf_done(&job->head);
         cask_wire_input_done(&job->input);
         cask_wire_output_done(&job->output);
-        free(job->wire_fields);
-        free(job->fields);
+        cask_wire_fields_done(&job->fields);
         free(job);
     }
     return NULL;
@@ -162,21 +140,6 @@ receive_up_to(struct cask_wire_job *job, int fd, size_t size, int64_t deadline_u
     return 0;
 }
 
-static void
-copy_fields(struct cask_wire_job *job, size_t n_fields)
-{
-    for (size_t i = 0; i < n_fields; i++) {
-        const struct cask_head_field *from = &job->wire_fields[i];
-        struct cask_field *to = &job->fields[i];
-
-        to->name.data = from->name.data;
-        to->name.len = from->name.len;
-        to->value.data = from->value.data;
-        to->value.len = from->value.len;
-        to->key = from->key;
-    }
-}
-
 static struct cask_str
 str_of(struct cask_head_bytes bytes)
 {
@@ -194,11 +157,11 @@ decode(struct cask_wire_job *job, const char *payload, size_t len, struct cask_s
 
     for (;;) {
         defect =
-            cask_head_get_request(payload, len, &head, job->wire_fields, job->max_fields, &body);
-        if (defect != CASK_FRAME_TOO_MANY || job->max_fields >= CASK_WIRE_FIELDS_LIMIT) {
+            cask_head_get_request(payload, len, &head, job->fields.wire, job->fields.max, &body);
+        if (defect != CASK_FRAME_TOO_MANY || job->fields.max >= CASK_WIRE_FIELDS_LIMIT) {
             break;
         }
-        if (make_fields(job, job->max_fields * 2) != 0) {
+        if (cask_wire_fields_grow(&job->fields, job->fields.max * 2) != 0) {
             return ENOMEM;
         }
     }
@@ -206,7 +169,7 @@ decode(struct cask_wire_job *job, const char *payload, size_t len, struct cask_s
         cask_log_debug(CASK_LOG_DEBUG, "request refused: %s", cask_frame_status_text(defect));
         return EPROTO;
     }
-    copy_fields(job, (size_t)head.n_vars + head.n_headers);
+    cask_wire_fields_copy(&job->fields, (size_t)head.n_vars + head.n_headers);
     request->app.script = str_of(head.script);
     request->app.callable = str_of(head.callable);
     request->app.application_group = str_of(head.application_group);
@@ -219,9 +182,9 @@ decode(struct cask_wire_job *job, const char *payload, size_t len, struct cask_s
     request->queue_us = head.queue_us;
     request->daemon_us = cask_clock_wall_us();
     request->flags = head.request_flags;
-    request->vars = job->fields;
+    request->vars = job->fields.fields;
     request->n_vars = head.n_vars;
-    request->headers = job->fields + head.n_vars;
+    request->headers = job->fields.fields + head.n_vars;
     request->n_headers = head.n_headers;
     request->log = &job_sink;
     request->log_context = job;

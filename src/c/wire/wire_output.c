@@ -24,6 +24,7 @@
 #include "platform/process.h"
 #include "proto/head.h"
 #include "wire/wire_conn.h"
+#include "wire/wire_fields.h"
 #include "wire/wire_input.h"
 
 /* Held back until flush or finish; more than this leaves at once. */
@@ -245,25 +246,6 @@ say(int status, struct cask_problem *reterr_problem)
     return status;
 }
 
-static size_t
-head_size(const struct cask_head_reply *wire, const struct cask_reply_head *head)
-{
-    size_t size = cask_head_reply_size(wire);
-
-    for (size_t i = 0; i < head->n_headers; i++) {
-        const struct cask_field *field = &head->headers[i];
-
-        if (field->name.len > UINT16_MAX) {
-            return SIZE_MAX;
-        }
-        size += cask_head_field_size(field->key, field->name.len, field->value.len);
-        if (size > CASK_FRAME_HEAD_LIMIT) {
-            return SIZE_MAX;
-        }
-    }
-    return size;
-}
-
 static int
 output_start(void *reply, const struct cask_reply_head *head, struct cask_problem *reterr_problem)
 {
@@ -274,11 +256,12 @@ output_start(void *reply, const struct cask_reply_head *head, struct cask_proble
         .reason = {.data = head->reason.data, .len = head->reason.len},
         .n_headers = (uint32_t)head->n_headers,
     };
-    size_t size = head_size(&wire, head);
+    size_t size =
+        cask_wire_fields_size(head->headers, head->n_headers, cask_head_reply_size(&wire));
     char *at;
 
     cask_assert(!output->started);
-    if (size > CASK_FRAME_HEAD_LIMIT || head->n_headers > CASK_WIRE_FIELDS_LIMIT) {
+    if (size == SIZE_MAX) {
         return cask_problem_set(reterr_problem, EMSGSIZE, 712,
                                 "reply with %zu headers is above the limit of 1 MiB and %u",
                                 head->n_headers, CASK_WIRE_FIELDS_LIMIT);
@@ -288,12 +271,7 @@ output_start(void *reply, const struct cask_reply_head *head, struct cask_proble
         return cask_problem_set(reterr_problem, ENOMEM, 716, "the reply could not be sent");
     }
     at = cask_head_put_reply(output->out.data + output->out.end, &wire);
-    for (size_t i = 0; i < head->n_headers; i++) {
-        const struct cask_field *field = &head->headers[i];
-
-        at = cask_head_put_field(at, field->key, field->name.data, field->name.len,
-                                 field->value.data, field->value.len);
-    }
+    (void)cask_wire_fields_put(at, head->headers, head->n_headers);
     output->out.end += size;
     output->started = true;
     return 0;

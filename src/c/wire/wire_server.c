@@ -45,6 +45,7 @@ enum server_state { SERVING, DRAINING, STOPPED };
 struct connection {
     int fd;                  /* [owner] the thread that made it busy */
     uint32_t accepted;       /* [owner] requests taken */
+    bool watched;            /* [owner] in the epoll set, armed or not */
     bool busy;               /* [lock:lock] */
     struct connection *next; /* [lock:lock] */
     struct connection *previous;
