@@ -40,7 +40,6 @@ EXCLUDED = {
         "proc/daemon_boot.c",
         "proc/pool.c",
         "proc/stale.c",
-        "proc/title.c",
         "proc/watchdog.c",
         "wire/wire_input.c",
         "wire/wire_job.c",
