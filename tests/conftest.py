@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures and markers of the behaviour tests; tests elsewhere that use none of them pay nothing.
 
-`site` is a server of the test's own, not started yet. `module_site` is one for a whole module, which
-a module starts and hands out under the name `site` (see shared()). Both run once in each flavour:
-event MPM in both modes; with the marker `broad` also prefork, worker and sub-interpreters.
+`site` is a server of the test's own, not started yet. `module_site` is one for a whole module; the
+module starts it and redefines `site` as `checked`, which looks at the log after each test. Both run
+once in each flavour: event MPM in both modes; with the marker `broad` also prefork, worker and
+sub-interpreters.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -63,7 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "flavour" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("timeout"):
+        needs_httpd = "flavour" in getattr(item, "fixturenames", ())
+        if needs_httpd and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(90))
         if item.get_closest_marker("root") and os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="needs root: other users cannot be tried"))
@@ -91,6 +94,16 @@ def world() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def config() -> Settings:
     return settings()
+
+
+@pytest.fixture(scope="session")
+def bare_venv(world: Path) -> Iterator[Path]:
+    """A virtual environment of the same Python in which nothing is installed."""
+    folder = world / "bare"
+    base = Path(sys.base_prefix, "bin", "python3").resolve()
+    subprocess.run([base, "-m", "venv", "--without-pip", folder], check=True)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

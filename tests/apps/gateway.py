@@ -43,7 +43,7 @@ def process(environ, start_response):
     """What this process is."""
     mask = os.umask(0)
     os.umask(mask)
-    import locale  # noqa: PLC0415
+    import locale
 
     return reply_json(
         start_response,
@@ -324,7 +324,7 @@ def use_kept(environ, start_response):
     calls = {
         "start": lambda: KEPT["start"]("200 OK", TEXT),
         "write": lambda: KEPT["write"](b"ghost"),
-        "input": lambda: KEPT["input"].read(),
+        "input": lambda: KEPT["input"].read(10),
     }
     for name, call in calls.items():
         try:

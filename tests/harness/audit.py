@@ -11,7 +11,7 @@ from pathlib import Path
 from harness import procs
 from harness.wait import wait_until
 
-SHM = Path("/dev/shm")  # noqa: S108
+SHM = Path("/dev/shm")
 HARMLESS = ("/dev/", "/proc/", "/sys/", "/run/", "/var/run/", "/etc/")
 
 
@@ -44,7 +44,8 @@ def bound_sockets(root: Path) -> list[str]:
 
 def listening(root: Path) -> list[tuple[str, str]]:
     """(path, inode) of the listening UNIX sockets below root."""
-    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines() if str(root) in row]
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    rows = [line.split() for line in lines if str(root) in line]
     return [(row[-1], row[-2]) for row in rows if int(row[3], 16) & 0x10000]
 
 
@@ -66,7 +67,7 @@ def stray_files(pid: int, root: Path) -> list[str]:
         if not target.startswith("/") or target.startswith(("/memfd:", *HARMLESS)):
             continue
         path = target.removesuffix(" (deleted)")
-        if path.startswith((f"{root}/logs/", f"{root}/run/", "/tmp/.ZendSem")):  # noqa: S108
+        if path.startswith((f"{root}/logs/", f"{root}/run/", "/tmp/.ZendSem")):
             continue
         if number > 2 and not path.endswith((".so", ".py", ".zip")):
             found.append(f"{number} -> {target}")

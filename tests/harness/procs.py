@@ -44,7 +44,7 @@ def look(pid: int) -> Process | None:
 
 
 def all_processes() -> list[Process]:
-    pids = (int(entry) for entry in os.listdir("/proc") if entry.isdigit())
+    pids = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit())
     return [process for process in map(look, pids) if process is not None]
 
 
@@ -93,15 +93,19 @@ def status_field(pid: int, field: str) -> str:
     raise KeyError(field)
 
 
+def maps(pid: int) -> str:
+    """What the process has mapped: its libraries."""
+    return Path(f"/proc/{pid}/maps").read_text("utf-8", "replace")
+
+
 def descriptors(pid: int) -> dict[int, str]:
     """Open descriptors and what they refer to."""
     found: dict[int, str] = {}
-    folder = f"/proc/{pid}/fd"
     try:
-        names = os.listdir(folder)
+        paths = list(Path(f"/proc/{pid}/fd").iterdir())
     except (FileNotFoundError, ProcessLookupError):
         return found
-    for name in names:
+    for path in paths:
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            found[int(name)] = os.readlink(f"{folder}/{name}")
+            found[int(path.name)] = str(path.readlink())
     return found

@@ -108,7 +108,7 @@ def settings() -> Settings:
         modules=Path(output(apxs, "-q", "LIBEXECDIR")),
         module=find_module(),
         python_home=Path(os.environ.get("CASK_TEST_PYTHON_HOME", sys.prefix)),
-        scratch=Path(os.environ.get("CASK_TEST_SCRATCH", "/var/tmp")),  # noqa: S108
+        scratch=Path(os.environ.get("CASK_TEST_SCRATCH", "/var/tmp")),
         root=root,
         server_user=server.pw_name,
         server_group=group_of(server),

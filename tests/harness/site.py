@@ -344,7 +344,9 @@ class Site:
         return entries
 
     @contextlib.contextmanager
-    def expects_traceback(self, last: str, log: str | None = None, count: int = 1) -> Iterator[None]:
+    def expects_traceback(
+        self, last: str, log: str | None = None, count: int = 1
+    ) -> Iterator[None]:
         """The full traceback of an exception, exactly `count` times: a numbered line, the line
         "Traceback (most recent call last):", and further on one that matches `last`."""
         mark = self.logs.mark()

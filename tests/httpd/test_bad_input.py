@@ -2,9 +2,9 @@
 """Scripts, Pythons and groups that are wrong: what the client gets, what the log says, how often
 it is tried again. "Wrong surroundings" never keep httpd or another application from working."""
 
+import itertools
 import os
 import shutil
-import subprocess
 import sys
 import time
 
@@ -103,7 +103,7 @@ def test_failing_load_is_tried_again_after_a_growing_delay(site):
         site.get("/", 500)
         if len(site.stage.notes("tries")) > len(moments):
             moments.append(time.monotonic())
-    gaps = [b - a for a, b in zip(moments, moments[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(moments)]
     assert 2 <= len(moments) <= 4, (moments, gaps)
     assert gaps[0] > 0.8
     assert gaps == sorted(gaps), gaps
@@ -146,8 +146,11 @@ def test_a_broken_application_does_not_disturb_another(site):
 @pytest.mark.only("event", "daemon", reason="about daemon groups")
 def test_unknown_group(site):
     path = site.install("hello.py")
-    site.config.add(f"WSGIScriptAlias /x {path} process-group=nosuch",
-                    f"WSGIScriptAlias /y {path}", "<Location /y>\nWSGIProcessGroup other\n</Location>")  # fmt: skip
+    site.config.add(
+        f"WSGIScriptAlias /x {path} process-group=nosuch",
+        f"WSGIScriptAlias /y {path}",
+        "<Location /y>\nWSGIProcessGroup other\n</Location>",
+    )
     site.add_app(path, at="/good")
     checked = site.check()
     assert checked.returncode == 0, checked.stderr
@@ -177,15 +180,15 @@ def test_group_of_another_virtual_host(site):
         site.get("/", 500, host="two.test")
 
 
-def python_home_cases(site, bare):
+def python_home_cases(site, bare_venv):
     """name -> (python-home, number of the warning); made so that looking can tell."""
     empty = site.root / "empty"
     empty.mkdir()
     version = site.root / "v27"
     (version / "bin").mkdir(parents=True)
     (version / "lib" / "python2.7").mkdir(parents=True)
-    os.symlink("/bin/true", version / "bin" / "python")
-    os.symlink("/bin/true", version / "bin" / "python3")
+    for name in ("python", "python3"):
+        (version / "bin" / name).symlink_to("/bin/true")
     cases = {
         "gone": (site.root / "nosuch", "CASK0102"),
         "empty": (empty, "CASK0102"),
@@ -195,26 +198,17 @@ def python_home_cases(site, bare):
         closed = site.root / "closed"
         closed.mkdir()
         inner = closed / "venv"
-        shutil.copytree(bare, inner, symlinks=True)
+        shutil.copytree(bare_venv, inner, symlinks=True)
         closed.chmod(0o700)
         cases["closed"] = (inner, "CASK0106")
     return cases
 
 
-@pytest.fixture(scope="session")
-def bare(world):
-    folder = world / "bare2"
-    base = os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3"))
-    subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.mark.only("event", "daemon", reason="python-home of daemon groups")
-def test_wrong_python_home_of_a_group(site, bare):
+def test_wrong_python_home_of_a_group(site, bare_venv):
     """A warning of the configuration test names it; everything else starts; its requests get 503
     at once with the reason in the log."""
-    cases = python_home_cases(site, bare)
+    cases = python_home_cases(site, bare_venv)
     path = site.install("hello.py")
     for name, (home, _) in cases.items():
         site.group(name, python_home=home)

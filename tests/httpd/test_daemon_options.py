@@ -4,8 +4,7 @@
 import grp
 import os
 import pwd
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 
@@ -90,8 +89,7 @@ def test_default_user_and_group_are_httpds(site):
 
 def test_supervisor_runs_no_python(site):
     (supervisor,) = site.supervisors()
-    with open(f"/proc/{supervisor}/maps") as maps:
-        assert "libpython" not in maps.read()
+    assert "libpython" not in procs.maps(supervisor)
     parents = {process(site, group)["ppid"] for group in ("plain", "many", "show")}
     assert parents == {supervisor}
 
@@ -106,7 +104,7 @@ def test_home(site):
     home = str(site.root / "home")
     assert found["cwd"] == home
     assert found["path"][0] == home
-    assert os.readlink(f"/proc/{found['pid']}/cwd") == home
+    assert str(Path(f"/proc/{found['pid']}/cwd").readlink()) == home
 
 
 @pytest.mark.root
@@ -141,7 +139,7 @@ def test_python_is_an_ordinary_interpreter(site):
     home = site.settings.python_home
     assert found["prefix"] == str(home)
     assert found["executable"] in (f"{home}/bin/python3", f"{home}/bin/python")
-    assert os.path.samefile(f"/proc/{found['pid']}/exe", found["executable"])
+    assert Path(f"/proc/{found['pid']}/exe").samefile(found["executable"])
     assert found["argv"] == ["mod_wsgi"]
     assert not [entry for entry in found["path"] if "mod_cask" in entry]
 
@@ -193,9 +191,8 @@ def test_environment_has_nothing_of_httpds(site):
 def test_daemon_holds_no_descriptor_of_httpd(site):
     """Not the listening ports, not the logs, not other groups' sockets or boards."""
     pid = process(site, "plain")["pid"]
-    open_ports = {
-        line.split()[9] for line in open("/proc/net/tcp").readlines()[1:] if line.split()[3] == "0A"
-    }
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    open_ports = {row[9] for row in rows if row[3] == "0A"}
     targets = procs.descriptors(pid).values()
     assert not [t for t in targets if t.startswith("socket:[") and t[8:-1] in open_ports]
     assert not [t for t in targets if t.startswith(str(site.root / "logs"))]
@@ -210,16 +207,6 @@ def test_board_and_socket_are_closed_to_others(site):
         status = path.stat()
         assert status.st_mode & 0o777 == 0o600 or status.st_mode & 0o077 == 0
         assert status.st_uid == pwd.getpwnam(site.settings.server_user).pw_uid
-
-
-@pytest.fixture(scope="session")
-def bare_venv(world):
-    """A virtual environment of the same Python in which nothing is installed."""
-    folder = world / "bare"
-    base = os.path.realpath(os.path.join(sys.base_prefix, "bin", "python3"))
-    subprocess.run([base, "-m", "venv", "--without-pip", str(folder)], check=True)
-    yield folder
-    subprocess.run(["rm", "-rf", str(folder)], check=True)
 
 
 def test_python_home_of_a_group(fresh_site, config, bare_venv):

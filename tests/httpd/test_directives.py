@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from harness import procs
 from harness.wait import wait_until
 
 AUTH = {"Authorization": "Basic YTpi"}
@@ -97,18 +98,15 @@ def test_python_is_not_loaded_into_httpd_without_need(site):
     site.serve("hello.py")
     site.get("/")
     for pid in [site.pid, *site.children(), *site.supervisors()]:
-        with open(f"/proc/{pid}/maps") as maps:
-            assert "python" not in maps.read().replace(str(site.settings.module), "")
+        assert "python" not in procs.maps(pid).replace(str(site.settings.module), "")
 
 
 @pytest.mark.only("embedded", reason="the children load it, the parent must not")
 def test_python_is_loaded_into_the_children_only(site):
     site.serve("hello.py")
     site.get("/")
-    with open(f"/proc/{site.pid}/maps") as maps:
-        assert "libpython" not in maps.read()
-    with open(f"/proc/{site.children()[0]}/maps") as maps:
-        assert "libpython" in maps.read()
+    assert "libpython" not in procs.maps(site.pid)
+    assert "libpython" in procs.maps(site.children()[0])
     assert site.supervisors() == [] or site.daemons() == []
 
 
@@ -187,7 +185,7 @@ def test_the_hosts_port_does_not_make_interpreters(site):
 
 
 def test_interpreters_are_separate(site):
-    """The same script in two groups of interpreters: two modules, two states; sys.modules differ."""
+    """The same script in two groups of interpreters: two modules, two sys.modules."""
     path = site.write_app(
         "count.py",
         "import sys\ncalls = 0\n"

@@ -6,7 +6,6 @@ import json
 import pytest
 
 
-
 @pytest.fixture(scope="module")
 def server(module_site):
     module_site.serve("gateway.py")

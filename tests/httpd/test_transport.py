@@ -137,7 +137,7 @@ def test_httpd_child_killed_during_a_request(site):
     for pid in site.children():
         os.kill(pid, signal.SIGKILL)
     site.stage.open_gate()
-    wait_until(lambda: site.children(), 10)
+    wait_until(site.children, 10)
     assert site.get("/process").json()["pid"] == daemon
     assert site.get("/one").text == "only one"
 

@@ -3,6 +3,7 @@ import stage
 from django.http import FileResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+
 from library.models import Book
 
 
