@@ -46,6 +46,29 @@ cask_channel_reason_text(uint32_t reason)
 }
 
 int
+cask_channel_pair(int ret_fds[2])
+{
+    int ends[2];
+    int error = cask_net_pair(ends);
+
+    if (error != 0) {
+        return error;
+    }
+    error = cask_net_set_nonblocking(ends[0], true);
+    if (error == 0) {
+        error = cask_net_set_nonblocking(ends[1], true);
+    }
+    if (error != 0) {
+        cask_net_close(&ends[0]);
+        cask_net_close(&ends[1]);
+        return error;
+    }
+    ret_fds[0] = ends[0];
+    ret_fds[1] = ends[1];
+    return 0;
+}
+
+int
 cask_channel_send(int fd, enum cask_channel_kind kind, const struct cask_pack *payload,
                   const int *fds, int n_fds, int64_t deadline_us)
 {

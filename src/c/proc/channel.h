@@ -59,6 +59,8 @@ struct cask_channel_message {
     int n_fds;
 };
 
+/* A connected pair; both ends are non-blocking and close-on-exec. */
+int cask_channel_pair(int ret_fds[2]);
 /* "maximum-requests reached" … Never NULL; a phrase for an unknown number too. */
 const char *cask_channel_reason_text(uint32_t reason);
 

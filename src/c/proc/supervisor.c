@@ -32,7 +32,7 @@ cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int parent_fd, 
 {
     int ends[2] = {-1, -1};
     pid_t pid = 0;
-    int error = cask_net_pair(ends);
+    int error = cask_channel_pair(ends);
 
     if (error != 0) {
         return cask_problem_set(reterr_problem, error, 411, "no channel to the supervisor");

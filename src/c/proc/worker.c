@@ -133,7 +133,7 @@ open_ends(struct cask_worker *self, int ret_far[2])
 {
     int channel[2] = {-1, -1};
     int pipe_ends[2] = {-1, -1};
-    int error = cask_net_pair(channel);
+    int error = cask_channel_pair(channel);
 
     if (error == 0 && pipe2(pipe_ends, O_CLOEXEC) != 0) {
         error = errno;
