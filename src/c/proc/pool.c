@@ -28,6 +28,8 @@
 #include "wire/wire_server.h"
 
 #define NAME_SIZE 16 /* of a thread, for the kernel */
+/* For those that were started before one could not be. */
+#define START_FAILED_US (5 * CASK_CLOCK_SECOND)
 
 struct worker {
     struct cask_pool *pool; /* [init] */
@@ -270,7 +272,9 @@ cask_pool_new(struct cask_pool **ret_pool, const struct cask_pool_config *config
     status = start_workers(pool, reterr_problem);
     if (status != 0) {
         cask_pool_stop(pool);
-        (void)cask_pool_join(pool, CASK_CLOCK_NEVER); /* none has taken a request for long */
+        if (cask_pool_join(pool, cask_clock_deadline(START_FAILED_US)) != 0) {
+            return status; /* one serves already; the process is about to end */
+        }
         goto done;
     }
     *ret_pool = pool;
