@@ -123,6 +123,10 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
     if (engine == NULL) {
         return cask_problem_set(reterr_problem, ENOMEM, 601, "the engine cannot start");
     }
+    if (config->embedded) {
+        cask_process_begin(CASK_ROLE_CHILD); /* a daemon's main program has done it */
+        cask_process_log_to(config->log, config->log_context, config->log_level);
+    }
     engine->config = *config;
     status = copy_config(&engine->config);
     if (status == 0) {
