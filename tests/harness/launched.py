@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,14 @@ from harness import audit, procs
 from harness.site import Lease
 from harness.wait import wait_until
 
+HELLO = """
+import os
+import pwd
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [f"hello from {os.geteuid()} in {environ['mod_wsgi.process_group']!r} "
+            f"multiprocess {environ['wsgi.multiprocess']} at {os.getcwd()}".encode()]
+"""
 COMMAND = Path(sys.prefix) / "bin" / "mod-cask"
 START_DEADLINE = 30.0
 STOP_DEADLINE = 40.0
@@ -112,7 +122,25 @@ class Launched:
         self.process.wait(10)
 
 
+def write(path: Path, text: str = HELLO) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+    return path
+
+
+def server_user() -> pwd.struct_passwd:
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.geteuid())
+    names = ("www-data", "apache", "http", "www", "_www", "nobody")
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next(known[name] for name in names if name in known)
+
+
 def free_port() -> int:
     lease = Lease()
     lease.release()
     return lease.port
+
+
+Serve = Callable[..., Launched]

@@ -50,7 +50,8 @@ def summary(options: ServeOptions, made: plan.Plan, checked: check.Checked) -> l
     processes = f"{made.processes} process{'es' if made.processes > 1 else ''}"
     count = f"{processes} × {made.threads} thread{'s' if made.threads > 1 else ''}"
     mode = "embedded in Apache" if made.embedded else "daemon"
-    everywhere = " (all addresses)" if options.host in ("0.0.0.0", "::", "[::]") else ""  # noqa: S104
+    wildcards = ("0.0.0.0", "::", "[::]")  # noqa: S104 - said, not bound
+    everywhere = " (all addresses)" if options.host in wildcards else ""
     rows = [
         ("URL", network.url(options.host, options.port) + everywhere),
         ("Mode", f"{mode}, {count}, user {made.around.identity.user}"),
