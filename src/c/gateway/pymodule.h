@@ -42,11 +42,12 @@ struct cask_gate {
     PyTypeObject *file_type;      /* [init] mod_wsgi.FileWrapper */
     PyObject *request_timeout;    /* [init] mod_wsgi.RequestTimeout */
     PyObject *io_base;            /* [init] io.IOBase */
-    PyObject *file_types;     /* [init] tuple: files whose bytes are those of their descriptor */
-    PyObject *errors;         /* [init] wsgi.errors, sys.stderr and sys.stdout */
-    PyObject *template;       /* [init] dict every environ starts from */
-    uint64_t placeholders[2]; /* [init] keys in it that a request must set or lose */
-    PyObject *last[CASK_KEY_LIMIT];           /* last value of each key */
+    PyObject *file_types;    /* [init] tuple: files whose bytes are those of their descriptor */
+    PyObject *errors;        /* [init] wsgi.errors, sys.stderr and sys.stdout */
+    PyObject *template;      /* dict every environ starts from; wsgi_environ.c */
+    uint64_t in_template[2]; /* keys of keys.def in it that a request must have or lose */
+    PyObject *shown[CASK_KEY_LIMIT];          /* their values in it, borrowed */
+    PyObject *last[CASK_KEY_LIMIT];           /* last value of each key, where it may be kept */
     struct cask_apps_entry *scripts[64];      /* table of apps.c */
     _Atomic(struct cask_released *) released; /* [atomic] acq_rel; wsgi_reply.c */
 };

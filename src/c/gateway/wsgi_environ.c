@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/wsgi_environ.c - the environ dict of a request.
  *
+ * Most values are the same as in the request before (the server's names, the browser's headers). A
+ * value that came twice in a row goes into the template: while it stays the same it costs one
+ * comparison of bytes, and no operation on the dict.
+ *
  * Owns:    the template dict and the last value of each key (fields of the gate).
  * Touches: request/.
  * Threads: any that holds the GIL.
  * Invariants:
  *   (1) the environ is a fresh, plain dict; the template never leaves this file;
- *   (2) no wsgi.* key and none of ours can be set by a variable of the request.
+ *   (2) what is in the template is removed from the environ of a request that does not have it;
+ *   (3) no wsgi.* key and none of ours can be set by a variable of the request.
  */
 #include "interp/gil.h"
 
@@ -22,38 +27,6 @@
 
 #define KEPT_VALUE_LIMIT 256 /* bytes; longer values are seldom sent twice */
 #define NAME_LIMIT       256 /* bytes of a header name that has no row in keys.def */
-
-/* Always there, so the template reserves their places. */
-static const uint16_t usual_keys[] = {
-    CASK_KEY_REQUEST_METHOD,
-    CASK_KEY_SCRIPT_NAME,
-    CASK_KEY_PATH_INFO,
-    CASK_KEY_QUERY_STRING,
-    CASK_KEY_REQUEST_URI,
-    CASK_KEY_SERVER_NAME,
-    CASK_KEY_SERVER_PORT,
-    CASK_KEY_SERVER_ADDR,
-    CASK_KEY_SERVER_PROTOCOL,
-    CASK_KEY_SERVER_SOFTWARE,
-    CASK_KEY_SERVER_ADMIN,
-    CASK_KEY_REMOTE_ADDR,
-    CASK_KEY_REMOTE_PORT,
-    CASK_KEY_DOCUMENT_ROOT,
-    CASK_KEY_CONTEXT_PREFIX,
-    CASK_KEY_CONTEXT_DOCUMENT_ROOT,
-    CASK_KEY_SCRIPT_FILENAME,
-    CASK_KEY_REQUEST_SCHEME,
-    CASK_KEY_WSGI_CALLABLE_OBJECT,
-    CASK_KEY_WSGI_REQUEST_HANDLER,
-    CASK_KEY_WSGI_HANDLER_SCRIPT,
-    CASK_KEY_WSGI_SCRIPT_NAME,
-    CASK_KEY_WSGI_PATH_INFO,
-    CASK_KEY_WSGI_LISTENER_HOST,
-    CASK_KEY_WSGI_LISTENER_PORT,
-    CASK_KEY_WSGI_REQUEST_ID,
-    CASK_KEY_WSGI_SERVER_PID,
-    CASK_KEY_HOST,
-};
 
 CASK_GIL_HELD static int
 set_steal(PyObject *dict, PyObject *key, PyObject *steal_value)
@@ -109,9 +82,7 @@ fill_constants(struct cask_gate *gate, PyObject *dict)
 int
 cask_wsgi_environ_prepare(struct cask_gate *gate)
 {
-    static const enum cask_name filled_later[] = {
-        CASK_NAME_WSGI_INPUT,
-        CASK_NAME_MOD_WSGI_THREAD_ID,
+    static const enum cask_name times[] = {
         CASK_NAME_MOD_WSGI_REQUEST_START,
         CASK_NAME_MOD_WSGI_QUEUE_START,
         CASK_NAME_MOD_WSGI_DAEMON_START,
@@ -120,21 +91,16 @@ cask_wsgi_environ_prepare(struct cask_gate *gate)
     PyObject *dict = PyDict_New();
     size_t i;
 
-    if (dict == NULL || fill_constants(gate, dict) != 0) {
+    /* The first two are there to have a place. */
+    if (dict == NULL || fill_constants(gate, dict) != 0 ||
+        PyDict_SetItem(dict, gate->names.name[CASK_NAME_WSGI_INPUT], Py_None) != 0 ||
+        PyDict_SetItem(dict, gate->names.name[CASK_NAME_MOD_WSGI_THREAD_ID], Py_None) != 0) {
         goto fail;
     }
-    for (i = 0; i < sizeof(filled_later) / sizeof(filled_later[0]); i++) {
-        if (PyDict_SetItem(dict, gate->names.name[filled_later[i]], Py_None) != 0) {
+    for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        if (set_steal(dict, gate->names.name[times[i]], PyFloat_FromDouble(0.0)) != 0) {
             goto fail;
         }
-    }
-    for (i = 0; i < sizeof(usual_keys) / sizeof(usual_keys[0]); i++) {
-        uint16_t key = usual_keys[i];
-
-        if (PyDict_SetItem(dict, gate->names.key[key], Py_None) != 0) {
-            goto fail;
-        }
-        gate->placeholders[key / 64] |= UINT64_C(1) << (key % 64);
     }
     gate->template = dict;
     return 0;
@@ -151,29 +117,60 @@ is_secret(uint16_t key)
     return key == CASK_KEY_COOKIE || key == CASK_KEY_AUTHORIZATION;
 }
 
-/* The value as str; the last one of this key again when the bytes are the same. New reference. */
-CASK_GIL_HELD static PyObject *
-make_value(struct cask_gate *gate, uint16_t key, const struct cask_str *value)
+static bool
+is_path(uint16_t key)
 {
-    PyObject *last = gate->last[key];
-    bool is_path = key == CASK_KEY_DOCUMENT_ROOT || key == CASK_KEY_SCRIPT_FILENAME;
-
-    if (last != NULL && (size_t)PyUnicode_GET_LENGTH(last) == value->len &&
-        memcmp(PyUnicode_1BYTE_DATA(last), value->data, value->len) == 0) {
-        Py_INCREF(last);
-        return last;
-    }
-    last = is_path ? PyUnicode_DecodeFSDefaultAndSize(value->data, (Py_ssize_t)value->len)
-                   : PyUnicode_DecodeLatin1(value->data, (Py_ssize_t)value->len, NULL);
-    if (last != NULL && value->len > 0 && value->len <= KEPT_VALUE_LIMIT && !is_secret(key) &&
-        (!is_path || PyUnicode_IS_ASCII(last))) {
-        Py_INCREF(last);
-        Py_XSETREF(gate->last[key], last);
-    }
-    return last;
+    return key == CASK_KEY_DOCUMENT_ROOT || key == CASK_KEY_SCRIPT_FILENAME;
 }
 
-/* A variable that has no row: SetEnv and the like. It never replaces anything; keeps (2). */
+/* Whether a kept str (one byte per character) has these bytes. */
+static inline bool
+has_bytes(PyObject *kept, const struct cask_str *value)
+{
+    return kept != NULL && (size_t)PyUnicode_GET_LENGTH(kept) == value->len &&
+           memcmp(PyUnicode_1BYTE_DATA(kept), value->data, value->len) == 0;
+}
+
+/* Puts a value that came twice into the template. Failing to is no failure of the request. */
+CASK_GIL_HELD static void
+show(struct cask_gate *gate, uint16_t key, PyObject *value)
+{
+    if (PyDict_SetItem(gate->template, gate->names.key[key], value) == 0) {
+        gate->shown[key] = value;
+        gate->in_template[key / 64] |= UINT64_C(1) << (key % 64);
+    } else {
+        PyErr_Clear();
+    }
+}
+
+/* A variable or header with a row. */
+CASK_GIL_HELD static int
+set_known(struct cask_gate *gate, PyObject *dict, uint16_t key, const struct cask_str *value,
+          bool again)
+{
+    PyObject *text = gate->last[key];
+    bool keep = value->len > 0 && value->len <= KEPT_VALUE_LIMIT && !is_secret(key);
+
+    if (has_bytes(gate->shown[key], value) && !again) {
+        return 0;
+    }
+    if (has_bytes(text, value)) {
+        show(gate, key, text);
+        return PyDict_SetItem(dict, gate->names.key[key], text);
+    }
+    text = is_path(key) ? PyUnicode_DecodeFSDefaultAndSize(value->data, (Py_ssize_t)value->len)
+                        : PyUnicode_DecodeLatin1(value->data, (Py_ssize_t)value->len, NULL);
+    if (text == NULL) {
+        return -1;
+    }
+    if ((keep || value->len == 0) && (!is_path(key) || PyUnicode_IS_ASCII(text))) {
+        Py_INCREF(text);
+        Py_XSETREF(gate->last[key], text);
+    }
+    return set_steal(dict, gate->names.key[key], text);
+}
+
+/* A variable that has no row: SetEnv and the like. It never replaces anything; keeps (3). */
 CASK_GIL_HELD static int
 set_other_variable(PyObject *dict, const struct cask_field *field)
 {
@@ -234,35 +231,55 @@ set_other_header(PyObject *dict, const struct cask_field *field)
     return status;
 }
 
-/* Variables or headers; the bits of the keys that were set are added to seen. */
+/* The fields with a row; their bits are added to seen. *ret_others counts the rest. */
 CASK_GIL_HELD static int
 set_fields(struct cask_gate *gate, PyObject *dict, const struct cask_field *fields, size_t n,
-           bool headers, uint64_t seen[2])
+           uint64_t seen[2], size_t *ret_others)
 {
     size_t i;
 
     for (i = 0; i < n; i++) {
-        const struct cask_field *field = &fields[i];
-        uint16_t key = field->key;
-        PyObject *name = key < CASK_KEY_LIMIT ? gate->names.key[key] : NULL;
-        int status;
+        uint16_t key = fields[i].key;
+        uint64_t bit = UINT64_C(1) << (key % 64);
 
-        if (name != NULL) {
-            status = set_steal(dict, name, make_value(gate, key, &field->value));
-            seen[key / 64] |= UINT64_C(1) << (key % 64);
-        } else if (headers) {
-            status = set_other_header(dict, field);
-        } else {
-            status = set_other_variable(dict, field);
+        if (key >= CASK_KEY_LIMIT || gate->names.key[key] == NULL) {
+            *ret_others += 1;
+            continue;
         }
-        if (status != 0) {
+        /* Came twice: the template's value may have been replaced in the dict. */
+        if (set_known(gate, dict, key, &fields[i].value, (seen[key / 64] & bit) != 0) != 0) {
+            return -1;
+        }
+        seen[key / 64] |= bit;
+    }
+    return 0;
+}
+
+CASK_GIL_HELD static int
+set_others(const struct cask_gate *gate, PyObject *dict, const struct cask_request *request)
+{
+    size_t i;
+
+    for (i = 0; i < request->n_headers; i++) {
+        const struct cask_field *field = &request->headers[i];
+
+        if ((field->key >= CASK_KEY_LIMIT || gate->names.key[field->key] == NULL) &&
+            set_other_header(dict, field) != 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < request->n_vars; i++) {
+        const struct cask_field *field = &request->vars[i];
+
+        if ((field->key >= CASK_KEY_LIMIT || gate->names.key[field->key] == NULL) &&
+            set_other_variable(dict, field) != 0) {
             return -1;
         }
     }
     return 0;
 }
 
-/* Removes the places of usual keys that this request does not have. */
+/* Removes what the template has and this request has not; keeps (2). */
 CASK_GIL_HELD static int
 drop_unset(struct cask_gate *gate, PyObject *dict, const uint64_t seen[2])
 {
@@ -270,7 +287,7 @@ drop_unset(struct cask_gate *gate, PyObject *dict, const uint64_t seen[2])
     int word;
 
     for (word = 0; word < 2; word++) {
-        uint64_t left = gate->placeholders[word] & ~seen[word];
+        uint64_t left = gate->in_template[word] & ~seen[word];
 
         while (left != 0) {
             key = (uint16_t)(word * 64 + __builtin_ctzll(left));
@@ -283,10 +300,11 @@ drop_unset(struct cask_gate *gate, PyObject *dict, const uint64_t seen[2])
     return 0;
 }
 
+/* 0 stands in the template. */
 CASK_GIL_HELD static int
 set_time(PyObject *dict, PyObject *key, int64_t time_us)
 {
-    return set_steal(dict, key, PyFloat_FromDouble((double)time_us / 1e6));
+    return time_us == 0 ? 0 : set_steal(dict, key, PyFloat_FromDouble((double)time_us / 1e6));
 }
 
 PyObject *
@@ -295,13 +313,15 @@ cask_wsgi_environ_new(struct cask_gate *gate, const struct cask_request *request
     PyObject *const *name = gate->names.name;
     PyObject *dict = PyDict_Copy(gate->template);
     uint64_t seen[2] = {0, 0};
+    size_t n_others = 0;
 
     if (dict == NULL) {
         return NULL;
     }
-    if (set_fields(gate, dict, request->vars, request->n_vars, false, seen) != 0 ||
-        set_fields(gate, dict, request->headers, request->n_headers, true, seen) != 0 ||
+    if (set_fields(gate, dict, request->vars, request->n_vars, seen, &n_others) != 0 ||
+        set_fields(gate, dict, request->headers, request->n_headers, seen, &n_others) != 0 ||
         drop_unset(gate, dict, seen) != 0 ||
+        (n_others > 0 && set_others(gate, dict, request) != 0) ||
         PyDict_SetItem(dict, name[CASK_NAME_WSGI_INPUT], input) != 0 ||
         ((request->flags & CASK_REQUEST_HTTPS) != 0 &&
          PyDict_SetItem(dict, name[CASK_NAME_WSGI_URL_SCHEME], name[CASK_NAME_HTTPS]) != 0) ||

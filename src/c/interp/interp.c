@@ -203,51 +203,24 @@ cask_interp_run_atexit(void)
     call_quietly("atexit", "_run_exitfuncs");
 }
 
-/* threading._shutdown() joins without a limit (and first ends the workers of executors, which would
- * never end by themselves), so it runs on a thread of its own that is waited for with one. */
+/* threading._shutdown() joins without a limit; ours has one and leaves it nothing to wait for. */
 int
 cask_interp_join_threads(int64_t deadline_us)
 {
     double seconds = (double)(deadline_us - cask_clock_mono_us()) / (double)CASK_CLOCK_SECOND;
-    PyObject *threading = PyImport_ImportModule("threading");
-    PyObject *arguments = PyTuple_New(0);
-    PyObject *settings = NULL;
-    PyObject *type = NULL;
-    PyObject *thread = NULL;
+    PyObject *module = PyImport_ImportModule("mod_cask.server.interpreter");
     PyObject *result = NULL;
     int status = 0;
 
-    if (threading == NULL || arguments == NULL) {
-        goto done;
+    if (module != NULL) {
+        result = PyObject_CallMethod(module, "join_threads", "d", seconds > 0.0 ? seconds : 0.0);
     }
-    type = PyObject_GetAttrString(threading, "_shutdown");
-    settings = type != NULL ? Py_BuildValue("{sOsO}", "target", type, "daemon", Py_True) : NULL;
-    Py_XDECREF(type);
-    type = PyObject_GetAttrString(threading, "Thread");
-    if (settings == NULL || type == NULL) {
-        goto done;
-    }
-    thread = PyObject_Call(type, arguments, settings);
-    result = thread != NULL ? PyObject_CallMethod(thread, "start", NULL) : NULL;
-    if (result == NULL) {
-        goto done;
-    }
-    Py_DECREF(result);
-    result = PyObject_CallMethod(thread, "join", "d", seconds > 0.0 ? seconds : 0.0);
-    Py_XDECREF(result);
-    result = PyObject_CallMethod(thread, "is_alive", NULL);
-    if (result == Py_True) {
+    if (result == Py_False) {
         status = ETIMEDOUT;
     }
-
-done:
     PyErr_Clear();
     Py_XDECREF(result);
-    Py_XDECREF(thread);
-    Py_XDECREF(type);
-    Py_XDECREF(settings);
-    Py_XDECREF(arguments);
-    Py_XDECREF(threading);
+    Py_XDECREF(module);
     return status;
 }
 

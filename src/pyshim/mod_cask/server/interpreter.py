@@ -10,7 +10,8 @@ import os
 import signal
 import site
 import sys
-import threading  # noqa: F401 - its main thread must be the one that prepares the interpreter
+import threading  # its main thread must be the one that prepares the interpreter
+import time
 import types
 from collections.abc import Callable
 from functools import wraps
@@ -98,3 +99,31 @@ def prepare(module: types.ModuleType, settings: Settings) -> None:
     graft_package(module)
     make_apache(settings)
     set_version()
+
+
+def join_threads(seconds: float) -> bool:
+    """Waits for every thread that is not a daemon; False when some are left after so long.
+
+    Workers of executors end only when told to; threading does that in its own shutdown, with joins
+    that have no limit, hence on a thread that is given up.
+    """
+    deadline = time.monotonic() + seconds
+    calls = list(reversed(getattr(threading, "_threading_atexits", ())))
+
+    def run_calls() -> None:
+        for call in calls:
+            call()
+
+    waiting = [threading.Thread(target=run_calls, daemon=True)] if calls else []
+    for helper in waiting:
+        helper.start()
+    while True:
+        waiting += [thread for thread in threading.enumerate() if not thread.daemon]
+        ours = (threading.current_thread(), threading.main_thread())
+        waiting = [thread for thread in waiting if thread not in ours and thread.is_alive()]
+        if not waiting:
+            return True
+        for thread in waiting:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if time.monotonic() >= deadline:
+            return not any(thread.is_alive() for thread in waiting)
