@@ -3,7 +3,6 @@
 it is tried again. "Wrong surroundings" never keep httpd or another application from working."""
 
 import itertools
-import os
 import shutil
 import sys
 import time
