@@ -33,6 +33,7 @@ struct cask_config_group {
     int board_fd;
     /* set in child_init */
     struct cask_board *board;
+    uint32_t board_child; /* our row on it */
     struct cask_wire_client *client;
 };
 

@@ -18,8 +18,8 @@
 
 #include "apache/config.h"
 #include "apache/embed.h"
+#include "apache/groups.h"
 #include "apache/logsink.h"
-#include "apache/remote.h"
 #include "apache/resolve.h"
 #include "apache/retained.h"
 #include "metrics/board.h"
@@ -393,7 +393,7 @@ child_init(apr_pool_t *pchild, server_rec *main_server)
     if (retained != NULL && retained->parent != getpid()) { /* with -X parent and child are one */
         cask_retained_child(retained);
     }
-    cask_remote_child_init(pchild, main_server);
+    cask_groups_child_init(pchild, main_server);
     cask_embed_child_init(pchild, main_server);
 }
 

@@ -10,10 +10,6 @@
 struct cask_config_group;
 struct cask_problem;
 
-/* child_init: maps the board of every group, joins it and makes the group's wire client; undone
- * when the pool is destroyed. A group where that fails is logged and answers 503 in this child. */
-void cask_remote_child_init(apr_pool_t *pchild, server_rec *main_server);
-
 /* Serves the request in the group and waits until it is over. exchange->body is a struct
  * cask_body_source. Like the door (gateway/engine.h): DONE after finish(); any other outcome comes
  * with a filled problem, not logged yet, and the reply is EMPTY, held or begun. Outcomes: DONE,
