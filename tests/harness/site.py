@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import resource
 import shutil
 import signal
@@ -345,39 +344,31 @@ class Site:
 
     @contextlib.contextmanager
     def expects_traceback(
-        self, last: str, log: str | None = None, count: int = 1
+        self, last: str, log: str | None = None, frames: bool = True
     ) -> Iterator[None]:
-        """The full traceback of an exception, exactly `count` times: a numbered line, the line
-        "Traceback (most recent call last):", and further on one that matches `last`."""
+        """An exception in full, exactly once and in that log only: a numbered line, "Traceback
+        (most recent call last):" (if there are frames) and as its end a line that matches `last`.
+        """
         mark = self.logs.mark()
         yield
-        self.wait_log(rf"(?:^|\s){last}", log, count, mark)
+
+        def ends() -> list[Entry]:
+            found = self.logs.find(rf"(?:^|\] ){last}", log, mark)
+            return [entry for entry in found if not entry.number]
+
+        wait_until(ends, 10.0, lambda: f"no traceback with {last!r}\n{self.tail()}")
         loud = [e for e in self.logs.since(mark) if e.loud]
-        inside = [e for e in loud if log is None or e.file == f"{log}.log"]
-        starts = [e for e in inside if "Traceback (most recent call last)" in e.text]
-        ends = [e for e in inside if re.search(rf"(?:^|\s){last}", e.text)]
-        numbered = [e for e in inside if e.number]
-        assert len(starts) == count, f"{len(starts)} tracebacks\n{self.tail()}"
-        assert len(ends) == count, f"{len(ends)} ends of tracebacks\n{self.tail()}"
-        assert len(numbered) == count, f"{len(numbered)} numbered lines\n{self.tail()}"
-        other = [str(e) for e in loud if log is not None and e.file != f"{log}.log"]
-        assert not other, f"lines in another log: {other}"
-        self.logs.expect(traceback_lines(inside, starts, numbered, last))
-
-
-def traceback_lines(
-    entries: list[Entry], starts: list[Entry], numbered: list[Entry], last: str
-) -> list[Entry]:
-    """The numbered lines, and of each traceback all lines from its start to its end."""
-    found = list(numbered)
-    for start in starts:
-        for entry in entries:
-            if entry.file != start.file or entry.line < start.line or entry.pid != start.pid:
-                continue
-            found.append(entry)
-            if re.search(rf"(?:^|\s){last}", entry.text):
-                break
-    return found
+        numbered = [e for e in loud if e.number]
+        starts = [e for e in loud if "Traceback (most recent call last)" in e.text]
+        assert len(numbered) == 1, f"{len(numbered)} numbered lines\n{self.tail()}"
+        assert len(ends()) == 1, f"{len(ends())} ends of tracebacks\n{self.tail()}"
+        assert len(starts) == (1 if frames else 0), f"{len(starts)} tracebacks\n{self.tail()}"
+        block = [
+            e for e in loud
+            if e.file == numbered[0].file and numbered[0].line <= e.line <= ends()[0].line
+        ]  # fmt: skip
+        assert ends()[0] in block, f"the parts are not together\n{self.tail()}"
+        self.logs.expect(block)
 
 
 IGNORE = shutil.ignore_patterns("__pycache__", "*.pyc")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.launched import COMMAND, HELLO, Launched, Serve, free_port, server_user, write
+from harness.settings import settings
 from harness.wait import wait_until
 
 pytestmark = pytest.mark.timeout(120)
@@ -57,7 +58,7 @@ def test_processes(serve: Serve, home: Path, port: int) -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        ("site/web.py", "site.web:application", ""),
+        ("shop/web.py", "shop.web:application", ""),
         ("factory.py", "factory:make()", "def make(): return application"),
         ("factory.py", "factory.py:make()", "def make(): return application"),
         ("flasky.py", "flasky.py", "app = application; del application"),
@@ -189,7 +190,10 @@ def test_no_apache(serve: Serve, home: Path) -> None:
 
 def test_apache_that_fails(serve: Serve, home: Path) -> None:
     write(home / "app" / "hello.py")
-    failing = write(home / "httpd", '#!/bin/sh\n[ "$1" = -l ] || { echo oh no >&2; exit 5; }\n')
+    real = settings().httpd
+    failing = write(
+        home / "httpd", f'#!/bin/sh\n[ "$1" = -l ] && exec {real} -l\necho oh no >&2\nexit 5\n'
+    )
     failing.chmod(0o755)
     one = serve("hello.py", environment={"HTTPD": str(failing)})
     assert one.wait_end() == 5
