@@ -43,9 +43,11 @@
 #include "proc/title.h"
 #include "proc/watchdog.h"
 
-#define SEND_US       (5 * CASK_CLOCK_SECOND)
-#define ORPHAN_US     (30 * CASK_CLOCK_SECOND)
-#define ORPHAN_LOOK   (250 * CASK_CLOCK_MS)
+#define SEND_US     (5 * CASK_CLOCK_SECOND)
+#define ORPHAN_US   (30 * CASK_CLOCK_SECOND)
+#define ORPHAN_LOOK (250 * CASK_CLOCK_MS)
+/* From the first request after a pause: a busy daemon's loop wakes no more often than that. */
+#define ACTIVITY_LOOK (100 * CASK_CLOCK_MS)
 #define NO_PARENT_US  (5 * CASK_CLOCK_SECOND) /* to stop after httpd, without shutdown-timeout */
 #define DRAIN_LOOK_US CASK_CLOCK_SECOND
 
@@ -69,6 +71,7 @@ struct cask_daemon {
     struct cask_loop_timer *look; /* watchdog, orphan and drain: the next moment to think */
     int64_t deadline_us;          /* DRAINING: then stop; STOPPING: then leave */
     int64_t orphan_us;            /* since then without supervisor; 0: it is there */
+    uint64_t served_seen;         /* requests served when applications were last told */
 };
 
 static void
@@ -182,7 +185,8 @@ serving_look(struct cask_daemon *self, const struct cask_pool_figures *figures, 
             daemon_send_reason(self, CASK_CHANNEL_REPLACE, reason);
         }
     }
-    if (figures->active > 0) {
+    if (figures->active > 0 || figures->served != self->served_seen) {
+        self->served_seen = figures->served;
         self->ops->loaded(self->engine, tell_loaded, self);
     }
     return next;
@@ -246,7 +250,7 @@ on_pool(void *context, int fd, short revents)
         return;
     }
     if ((events & CASK_POOL_ACTIVITY) != 0) {
-        cask_loop_timer_set(self->look, cask_clock_mono_us());
+        cask_loop_timer_set(self->look, cask_clock_mono_us() + ACTIVITY_LOOK);
     }
 }
 

@@ -47,6 +47,7 @@ struct cask_pool {
     int event_fd;                    /* [init] */
     atomic_uint events;              /* [atomic] enum cask_pool_event */
     atomic_uint active;              /* [atomic] requests running */
+    atomic_bool told_idle;           /* [atomic] the last figures said that none was running */
     _Atomic uint64_t served;         /* [atomic] */
     _Atomic int64_t last_activity;   /* [atomic] relaxed */
     pthread_mutex_t lock;            /* leaf */
@@ -74,7 +75,10 @@ begin_request(struct worker *self)
 
     atomic_store_explicit(&self->begin, now_us, memory_order_relaxed);
     atomic_store_explicit(&pool->last_activity, now_us, memory_order_relaxed);
-    if (atomic_fetch_add(&pool->active, 1) == 0) {
+    (void)atomic_fetch_add(&pool->active, 1);
+    /* Once per look of the daemon's loop: waking it for each request would cost as much as serving
+     * a small one. */
+    if (atomic_load(&pool->told_idle) && atomic_exchange(&pool->told_idle, false)) {
         raise_event(pool, CASK_POOL_ACTIVITY);
     }
 }
@@ -252,6 +256,7 @@ cask_pool_new(struct cask_pool **ret_pool, const struct cask_pool_config *config
         return cask_problem_set(reterr_problem, ENOMEM, 711, "group '%s'", config->spec->name);
     }
     pool->owner = cask_process_get()->pid;
+    pool->told_idle = true;
     pool->config = *config;
     pool->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pool->workers = calloc((size_t)config->spec->threads, sizeof(struct worker));
@@ -318,7 +323,7 @@ cask_pool_take_events(struct cask_pool *pool)
 }
 
 void
-cask_pool_figures(const struct cask_pool *pool, struct cask_pool_figures *ret_figures)
+cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures)
 {
     int64_t limit_us = pool->config.spec->request_timeout_us;
     int64_t now_us = cask_clock_mono_us();
@@ -341,6 +346,11 @@ cask_pool_figures(const struct cask_pool *pool, struct cask_pool_figures *ret_fi
         if (limit_us != 0 && now_us - begin > limit_us) {
             figures.overdue++;
         }
+    }
+    if (figures.active == 0) {
+        atomic_store(&pool->told_idle, true);
+        /* One that has begun in between has not seen the flag. */
+        figures.active = atomic_load(&pool->active);
     }
     *ret_figures = figures;
 }

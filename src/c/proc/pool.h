@@ -27,7 +27,7 @@ struct cask_pool_config {
 
 /* What happened since the flags were last taken. */
 enum cask_pool_event {
-    CASK_POOL_ACTIVITY = 1u << 0, /* a request began while none was running */
+    CASK_POOL_ACTIVITY = 1u << 0, /* a request began, the first since figures said active 0 */
     CASK_POOL_MAXIMUM = 1u << 1,  /* maximum-requests have been served (once) */
     CASK_POOL_EMPTY = 1u << 2,    /* drained or stopped: no thread serves any more */
 };
@@ -47,7 +47,7 @@ int cask_pool_new(struct cask_pool **ret_pool, const struct cask_pool_config *co
 int cask_pool_event_fd(const struct cask_pool *pool);
 /* The flags (enum cask_pool_event) set since the last call. */
 uint32_t cask_pool_take_events(struct cask_pool *pool);
-void cask_pool_figures(const struct cask_pool *pool, struct cask_pool_figures *ret_figures);
+void cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures);
 /* No new connections, GOAWAY on the others; EMPTY follows when nothing is left. */
 void cask_pool_drain(struct cask_pool *pool);
 /* Threads take nothing more; running requests go on until they end; EMPTY follows then. */
