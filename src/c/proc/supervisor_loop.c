@@ -112,10 +112,11 @@ stop_all(struct supervisor *self, int64_t limit_us)
     on_idle(self);
 }
 
+/* A copy above the standard descriptors; -1 of -1. */
 static int
 dup_fd(int fd)
 {
-    return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    return fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1) : -1;
 }
 
 /* httpd has restarted without us: nobody will come but the children it still has. */
@@ -433,7 +434,10 @@ cask_supervisor_loop_run(void *context)
     ignore_signals();
     self->channel_fd = start->channel_fd;
     self->children_fd = -1;
-    self->main_log.fd = start->main_log_fd;
+    self->main_log.fd = dup_fd(start->main_log_fd); /* httpd's main log is often its stderr */
+    if (start->main_log_fd > STDERR_FILENO) {
+        (void)close(start->main_log_fd);
+    }
     self->main_log.level = (enum cask_log_level)start->log_level;
     cask_process_log_to(&cask_grouplog_sink, &self->main_log, self->main_log.level);
     self->host.parent_fd = start->parent_fd;

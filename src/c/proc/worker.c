@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "platform/clock.h"
+#include "platform/log.h"
 #include "platform/loop.h"
 #include "platform/net.h"
 #include "proc/spawn.h"
@@ -54,8 +55,10 @@ cask_worker_set_deadline(struct cask_worker *worker, int64_t deadline_us)
 }
 
 void
-cask_worker_kill(struct cask_worker *worker)
+cask_worker_kill(struct cask_worker *worker, const char *why)
 {
+    cask_log_debug(CASK_LOG_DEBUG, "group '%s': killing process %ld: %s", worker->config.spec->name,
+                   (long)worker->pid, why);
     worker->killed = true;
     (void)kill(worker->pid, SIGKILL); /* not reaped yet: the number is still its own */
 }
@@ -73,7 +76,7 @@ on_deadline(void *context)
                           "group '%s': process %ld did not stop in time; killing it",
                           self->config.spec->name, (long)self->pid);
     }
-    cask_worker_kill(self);
+    cask_worker_kill(self, "deadline");
 }
 
 static void
@@ -110,8 +113,7 @@ read_channel(struct cask_worker *self, int limit)
         if (error != 0) {
             close_channel(self);
             if (error != ECONNRESET || self->state == CASK_WORKER_READY) {
-                cask_worker_kill(
-                    self); /* another version, or it closed what it cannot do without */
+                cask_worker_kill(self, strerror(error)); /* another version, or it cannot go on */
             }
             return;
         }
@@ -299,7 +301,7 @@ cask_worker_drain(struct cask_worker *worker, int64_t drain_us)
     worker->told = true;
     cask_worker_set_state(worker, CASK_WORKER_DRAINING, CASK_ROW_DRAINING);
     if (!send_time(worker, CASK_CHANNEL_DRAIN, drain_us)) {
-        cask_worker_kill(worker);
+        cask_worker_kill(worker, "it does not listen");
     } else if (shutdown_us > 0) {
         cask_worker_set_deadline(
             worker, cask_clock_deadline(drain_us + shutdown_us + 2 * CASK_WORKER_GRACE_US));
@@ -325,7 +327,7 @@ cask_worker_stop(struct cask_worker *worker, int64_t limit_us)
     if (worker->state == CASK_WORKER_STARTING || worker->state == CASK_WORKER_LOADING) {
         (void)kill(worker->pid, SIGTERM); /* it serves nobody: its signals are at their default */
     } else if (!send_time(worker, CASK_CHANNEL_STOP, shutdown_us)) {
-        cask_worker_kill(worker);
+        cask_worker_kill(worker, "it does not listen");
     }
     cask_worker_set_state(worker, CASK_WORKER_STOPPING, CASK_ROW_DRAINING);
     cask_worker_set_deadline(worker, deadline_us);

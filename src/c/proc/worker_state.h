@@ -52,6 +52,7 @@ void cask_worker_tell(struct cask_worker *worker, enum cask_worker_event event,
 void cask_worker_set_state(struct cask_worker *worker, enum cask_worker_state state,
                            enum cask_row_state row_state);
 void cask_worker_set_deadline(struct cask_worker *worker, int64_t deadline_us);
-void cask_worker_kill(struct cask_worker *worker);
+/* why: for a debug line. */
+void cask_worker_kill(struct cask_worker *worker, const char *why);
 
 #endif

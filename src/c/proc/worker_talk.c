@@ -59,12 +59,12 @@ take_hello(struct cask_worker *self, struct cask_unpack *payload)
     uint32_t python_version = cask_unpack_u32(payload);
 
     if (self->state != CASK_WORKER_STARTING || !cask_unpack_end(payload)) {
-        cask_worker_kill(self); /* keeps (2) */
+        cask_worker_kill(self, "damaged or unexpected HELLO"); /* keeps (2) */
         return;
     }
     self->python_version = python_version;
     if (send_start(self, &self->problem) != 0) {
-        cask_worker_kill(self);
+        cask_worker_kill(self, "it did not get its settings");
         return;
     }
     cask_worker_set_state(self, CASK_WORKER_LOADING, CASK_ROW_STARTING);
@@ -109,7 +109,7 @@ take_failed(struct cask_worker *self, struct cask_unpack *payload)
     const char *detail = cask_unpack_text(payload);
 
     if (payload->bad || text == NULL) {
-        cask_worker_kill(self);
+        cask_worker_kill(self, "damaged FAILED");
         return;
     }
     (void)cask_problem_set(&self->problem, 0, number != 0 ? number : 406, "%s", text);
@@ -219,7 +219,8 @@ cask_worker_take_message(struct cask_worker *worker, struct cask_channel_message
     case CASK_CHANNEL_STOP:
     case CASK_CHANNEL_START:
     case CASK_CHANNEL_DRAIN:
-        cask_worker_kill(worker); /* keeps (2): not a daemon's to say */
+        cask_worker_kill(
+            worker, "it sent a message of the supervisor's"); /* keeps (2): not a daemon's to say */
         break;
     }
 }
