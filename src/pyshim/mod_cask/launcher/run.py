@@ -24,9 +24,10 @@ from pathlib import Path
 from mod_cask.common.errors import Failure
 
 START_DEADLINE = 60.0
-# After these the next stronger signal follows. The first leaves httpd its GracefulShutdownTimeout
-# and the daemons their shutdown-timeout.
-STOP_DEADLINES = ((signal.SIGWINCH, 25.0), (signal.SIGTERM, 15.0), (signal.SIGKILL, 10.0))
+# After these seconds the next stronger signal follows. The first leaves httpd its
+# GracefulShutdownTimeout, its own escalation, and the daemons their shutdown-timeout.
+STOP_DEADLINES = ((signal.SIGWINCH, 35.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 10.0))
+ORPHANS_DEADLINE = 12.0
 IMPATIENT = 1.0  # seconds after which a second Ctrl-C means "now"; make and timeout send two
 PR_SET_PDEATHSIG = 1
 READY = "resuming normal operations"
@@ -82,6 +83,8 @@ class Runner:
                     if self.process.poll() is None:
                         self.process.kill()
                         self.process.wait()
+                if self.process.returncode < 0:
+                    self.end_orphans(lines.fileno())
                 self.read(lines.fileno())
         return self.status()
 
@@ -96,6 +99,19 @@ class Runner:
                     self.signalled(signals.recv(64))
                 elif not self.read(lines):
                     selector.unregister(key.fileobj)
+
+    def end_orphans(self, lines: int) -> None:
+        """httpd's parent was killed: its children are told to end, the supervisor notices by
+        itself. The last of them closes the log."""
+        for number, patience in ((signal.SIGTERM, ORPHANS_DEADLINE), (signal.SIGKILL, 1.0)):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
+            end = time.monotonic() + patience
+            with selectors.DefaultSelector() as selector:
+                selector.register(lines, selectors.EVENT_READ)
+                while (left := end - time.monotonic()) > 0:
+                    if selector.select(left) and not self.read(lines):
+                        return
 
     def read(self, lines: int) -> bool:
         """Passes on what is there; False at the end of the log."""
@@ -153,7 +169,10 @@ class Runner:
     def status(self) -> int:
         code = self.process.returncode
         if self.stops > 0:
-            return 0 if code in (0, -signal.SIGTERM) else 1
+            if code in (0, -signal.SIGTERM):
+                return 0
+            self.log("mod-cask: Apache had to be killed")
+            return 1
         if code < 0:
             self.log(f"mod-cask: Apache was ended by signal {-code}")
             return 128 - code
