@@ -101,17 +101,16 @@ class Runner:
                     selector.unregister(key.fileobj)
 
     def end_orphans(self, lines: int) -> None:
-        """httpd's parent was killed: its children are told to end, the supervisor notices by
-        itself. The last of them closes the log."""
-        for number, patience in ((signal.SIGTERM, ORPHANS_DEADLINE), (signal.SIGKILL, 1.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
-            end = time.monotonic() + patience
-            with selectors.DefaultSelector() as selector:
-                selector.register(lines, selectors.EVENT_READ)
-                while (left := end - time.monotonic()) > 0:
-                    if selector.select(left) and not self.read(lines):
-                        return
+        """httpd's parent was killed. Its children would stay for ever and do not heed SIGTERM; the
+        supervisor notices by itself. The last of them closes the log."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        end = time.monotonic() + ORPHANS_DEADLINE
+        with selectors.DefaultSelector() as selector:
+            selector.register(lines, selectors.EVENT_READ)
+            while (left := end - time.monotonic()) > 0:
+                if selector.select(left) and not self.read(lines):
+                    return
 
     def read(self, lines: int) -> bool:
         """Passes on what is there; False at the end of the log."""
