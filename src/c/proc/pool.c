@@ -7,14 +7,14 @@
  *          and the atomics.
  * Fork:    never after new.
  * Invariants:
- *   (1) a worker blocks every signal: they are the main thread's;
+ *   (1) workers block no signal: programs an application starts would inherit that and be deaf to
+ *       SIGTERM; the handlers only write to the loop's pipe, so any thread may run them;
  *   (2) a problem that httpd cannot be told is logged here, any other one only there.
  */
 #include "proc/pool.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,16 +166,11 @@ start_worker(struct cask_pool *pool, uint32_t id)
 {
     struct worker *worker = &pool->workers[id - 1];
     char name[NAME_SIZE];
-    sigset_t all;
-    sigset_t before;
     int status;
 
     worker->pool = pool;
     worker->id = id;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: keeps (1) */
     status = pthread_create(&worker->thread, NULL, worker_main, worker);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status == 0) {
         (void)snprintf(name, sizeof(name), "worker %u", (unsigned)id);
         (void)pthread_setname_np(worker->thread, name);
