@@ -16,6 +16,7 @@ export PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin" PIP_DISABLE_PIP_VERSION_CHEC
 say() { printf 'prepare: %s\n' "$*"; }
 fail() { printf 'prepare: error: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
+left_out() { case " ${WITHOUT:-} " in *" $1 "*) true ;; *) false ;; esac; } # tools of make check
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
@@ -58,9 +59,9 @@ missing_packages() {
         for tool in git curl; do have "$tool" || echo "$tool"; done ;;
     esac
     if [ "$purpose" = check ]; then
-        have clang || echo clang
-        have clang-format-14 || have clang-format || echo clang-format-14
-        have cppcheck || echo cppcheck
+        have clang || left_out clang || echo clang
+        have clang-format-14 || have clang-format || left_out clang-format || echo clang-format-14
+        have cppcheck || left_out cppcheck || echo cppcheck
     fi
 }
 
@@ -145,5 +146,8 @@ once setuptools 1 pip_install -U 'setuptools>=70.1' wheel
 once demo-requirements "$(cat "$top/demo/requirements.txt")" install_requirements demo/requirements.txt
 if [ "$purpose" != demo ]; then
     once tests-requirements "$(cat "$top/tests/requirements.txt")" install_requirements tests/requirements.txt
+fi
+if [ "$purpose" = check ] && ! left_out ruff; then
+    once ruff 1 pip_install 'ruff>=0.6,<1'
 fi
 once build "$(sources) ${CFLAGS:-} ${LDFLAGS:-} ${APXS:-}" build_package

@@ -20,8 +20,10 @@ RUNTIME = re.compile(
 )
 # The record of the module, the one global, and CPython's static definition tables.
 MODULE_GLOBALS = {"wsgi_module", "the_process"}
+# What a thread is doing (apache/embed.c says why it cannot hang from an object).
+MODULE_GLOBALS |= {"thread_id", "thread_inside"}
 ENGINE_GLOBALS = {"the_process"}
-PYTHON_TABLES = re.compile(r"_(methods|members|getset|slots|spec|type_spec|module_def|def)$")
+PYTHON_TABLES = re.compile(r"_(methods?|members|getset|slots|spec|definition)$")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 
 .PHONY: check
 check: ## source rules, format, ruff, warnings as errors (WITHOUT="clang ruff" leaves tools out)
-	@$(PREPARE) check
+	@WITHOUT='$(WITHOUT)' $(PREPARE) check
 	@CASK_WORK='$(WORK)' PY='$(PY)' WITHOUT='$(WITHOUT)' tests/tools/check.sh check
 
 .PHONY: analyze
 analyze: ## clang -Wthread-safety, gcc -fanalyzer, cppcheck
-	@$(PREPARE) check
+	@WITHOUT='$(WITHOUT)' $(PREPARE) check
 	@PY='$(PY)' WITHOUT='$(WITHOUT)' tests/tools/check.sh analyze
 
 .PHONY: format
