@@ -12,8 +12,6 @@
 #include "platform/process.h"
 #include "proc/daemon.h"
 
-#define EXPORTED __attribute__((visibility("default")))
-
 PyMODINIT_FUNC PyInit__engine(void);
 
 /* serve_daemon(fd): serves until told to stop and ends the process; never returns. */
@@ -53,7 +51,7 @@ static struct PyModuleDef module_definition = {
     .m_slots = module_slots,
 };
 
-EXPORTED PyObject *
+PyMODINIT_FUNC
 PyInit__engine(void)
 {
     return PyModuleDef_Init(&module_definition);

@@ -365,7 +365,7 @@ load_again(struct cask_apps_entry *entry, const struct cask_request *request)
         return;
     }
     if (cask_loader_load(entry->script, &problem) != 0) {
-        cask_request_log(request, 609,
+        cask_request_log(request, 510,
                          "script '%s' has changed but cannot be loaded; the old code "
                          "goes on serving",
                          entry->script->path);
@@ -483,7 +483,7 @@ find_callable(struct cask_gate *gate, struct cask_apps_entry *entry, const struc
     return value;
 
 failed:
-    cask_pyerr_fill(gate->interp, reterr_problem, 501, "script '%s'", entry->script->path);
+    cask_pyerr_fill(gate->interp, reterr_problem, 501, "script '%s': ", entry->script->path);
     return NULL;
 }
 
@@ -497,7 +497,7 @@ cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
     PyObject *callable;
 
     if (entry == NULL) {
-        cask_pyerr_fill(gate->interp, reterr_problem, 606, "script '%.*s'", (int)app->script.len,
+        cask_pyerr_fill(gate->interp, reterr_problem, 509, "script '%.*s': ", (int)app->script.len,
                         app->script.data);
         return CASK_OUTCOME_FAILED;
     }

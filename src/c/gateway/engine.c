@@ -121,7 +121,7 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
     int status;
 
     if (engine == NULL) {
-        return cask_problem_set(reterr_problem, ENOMEM, 601, "the engine cannot start");
+        return cask_problem_set(reterr_problem, ENOMEM, 511, "the engine cannot start");
     }
     if (config->embedded) {
         cask_process_begin(CASK_ROLE_CHILD); /* a daemon's main program has done it */
@@ -136,7 +136,7 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
         status = cask_wsgi_errors_init(&engine->gateway);
     }
     if (status != 0) {
-        return cask_problem_set(reterr_problem, status, 601, "the engine cannot start");
+        return cask_problem_set(reterr_problem, status, 511, "the engine cannot start");
     }
     engine->gateway.config = &engine->config;
     engine->gateway.owner = getpid();
@@ -162,7 +162,7 @@ find_place(struct cask_engine *engine, const struct cask_app *app, struct cask_t
     int status = cask_threads_current(runtime, ret_thread);
 
     if (status != 0) {
-        return cask_problem_set(reterr_problem, status, 603, "a thread cannot enter Python");
+        return cask_problem_set(reterr_problem, status, 512, "a thread cannot enter Python");
     }
     return cask_interp_get(runtime, *ret_thread, app->application_group.data,
                            app->application_group.len, ret_interp, reterr_problem);
@@ -182,7 +182,7 @@ engine_load(struct cask_engine *engine, const struct cask_app *app,
         return CASK_OUTCOME_FAILED;
     }
     if (!cask_gil_enter(interp, thread)) {
-        (void)cask_problem_set(reterr_problem, ENOMEM, 603, "a thread cannot enter Python");
+        (void)cask_problem_set(reterr_problem, ENOMEM, 512, "a thread cannot enter Python");
         return CASK_OUTCOME_UNAVAILABLE;
     }
     if (interp->gateway != NULL) {
@@ -210,7 +210,7 @@ engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
         return CASK_OUTCOME_FAILED;
     }
     if (!cask_gil_enter(interp, thread)) {
-        (void)cask_problem_set(reterr_problem, ENOMEM, 603, "a thread cannot enter Python");
+        (void)cask_problem_set(reterr_problem, ENOMEM, 512, "a thread cannot enter Python");
         return CASK_OUTCOME_UNAVAILABLE;
     }
     if (interp->gateway != NULL) {

@@ -274,7 +274,7 @@ close_result(struct cask_wsgi_call *call, PyObject *result)
         struct cask_problem problem = {.number = 0};
 
         cask_pyerr_fill(call->gate->interp, &problem, 505,
-                        "script '%s': close() of the application's iterable raised",
+                        "script '%s': close() of the application's iterable raised ",
                         cask_apps_path(call->app));
         if (request->log != NULL) {
             cask_log_problem_to(request->log, request->log_context, &problem);
@@ -376,10 +376,10 @@ judge_exception(struct cask_wsgi_call *call, struct cask_problem *reterr_problem
     }
     if (PyErr_ExceptionMatches(call->gate->request_timeout) != 0) {
         cask_pyerr_fill(call->gate->interp, reterr_problem, 508,
-                        "script '%s': the request was interrupted", cask_apps_path(call->app));
+                        "script '%s': the request was interrupted: ", cask_apps_path(call->app));
         return CASK_OUTCOME_TIMEOUT;
     }
-    cask_pyerr_fill(call->gate->interp, reterr_problem, 501, "script '%s': application raised",
+    cask_pyerr_fill(call->gate->interp, reterr_problem, 501, "script '%s': application raised ",
                     cask_apps_path(call->app));
     return CASK_OUTCOME_FAILED;
 }

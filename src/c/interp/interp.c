@@ -98,8 +98,8 @@ interp_make(struct cask_interp *interp, struct cask_thread *thread,
     if (status != 0) {
         cask_problem_set(reterr_problem, status, 603, "interpreter '%s'", interp->name);
     } else if (runtime->setup(interp, runtime->setup_context) != 0) {
-        cask_pyerr_fill(interp, reterr_problem, 603, "interpreter '%s' could not be set up",
-                        interp->name);
+        cask_pyerr_fill(interp, reterr_problem, 603,
+                        "interpreter '%s' could not be set up: ", interp->name);
         status = EIO;
     }
     (void)PyEval_SaveThread();

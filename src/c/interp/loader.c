@@ -286,8 +286,8 @@ load_now(struct cask_loader_script *script, struct cask_problem *reterr_problem)
     free(text);
     if (module == NULL) {
         note_failure(script);
-        cask_pyerr_fill(script->interp, reterr_problem, 606, "script '%s' cannot be loaded",
-                        script->path);
+        cask_pyerr_fill(script->interp, reterr_problem, 606,
+                        "script '%s' cannot be loaded: ", script->path);
         return EIO;
     }
     Py_XSETREF(script->module, module);

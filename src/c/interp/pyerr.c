@@ -119,7 +119,7 @@ cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem, 
     }
     write_type(exception, type, sizeof(type));
     write_message(exception, message, sizeof(message));
-    (void)cask_problem_set(problem, 0, number, "%s: %s%s%s", before, type,
+    (void)cask_problem_set(problem, 0, number, "%s%s%s%s", before, type,
                            message[0] != '\0' ? ": " : "", message);
     if (problem != NULL) {
         add_traceback(interp, exception, problem);

@@ -9,7 +9,7 @@
 struct cask_interp;
 struct cask_problem;
 
-/* Takes the current exception; the problem's text is the prefix, a colon, and "Type: message", its
+/* Takes the current exception; the problem's text is the prefix and "Type: message", its
  * detail the formatted traceback with those of its causes. error is 0. */
 CASK_GIL_HELD void cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem,
                                    unsigned number, const char *prefix, ...)

@@ -135,7 +135,7 @@ cask_runtime_start(struct cask_runtime **ret_runtime, const struct cask_runtime_
         cask_problem_set(reterr_problem, status, 601, "Python cannot start");
     } else if (runtime->setup(runtime->main, runtime->setup_context) != 0) {
         cask_pyerr_fill(runtime->main, reterr_problem, 601,
-                        "Python has started but could not be set up");
+                        "Python has started but could not be set up: ");
         status = EIO;
     }
     (void)PyEval_SaveThread();

@@ -5,13 +5,26 @@
  *   driver PROGRAM PACKAGE_DIR [daemon]
  *
  * One command per line, fields separated by tabs, bytes as %XX where needed:
- *   app SCRIPT CALLABLE GROUP · var NAME VALUE · header NAME VALUE · body BYTES (may repeat: one read
- *   each) · body-error ERRNO · fail ERRNO (of every reply operation after the start) · flags NUMBER ·
- *   id (the script's, as httpd sees it now) · clear (all but app) · serve · thread (serve on a fresh
- *   thread) · many THREADS REQUESTS · load · loaded · interrupt MS (the next serve, after so long) ·
- *   dump · stop MS
- * Each of serve, thread, many, load, loaded, dump and stop ends its output with a line ".".
+ *   app SCRIPT CALLABLE GROUP · var NAME VALUE · header NAME VALUE · flags NUMBER
+ *   body BYTES (one read of the body each) · body-error ERRNO · fail ERRNO (of reply operations)
+ *   id (the script's, as httpd sees it now) · interrupt MS (the next serve) · clear (all but app)
+ *   serve · thread (serve on a fresh thread) · many THREADS REQUESTS · load · loaded · dump
+ *   stop MS
+ * Each command from serve on ends its output with a line ".".
  * Used by test_gateway.py, which builds it with sanitizers, and for callgrind.
+ */
+/* unit_c/gateway/driver.c - runs the engine without httpd: requests come from stdin, what the
+ * gateway does with body and reply is written to stdout.
+ *
+ *   driver PROGRAM PACKAGE_DIR [daemon]
+ *
+ * One command per line, fields separated by tabs, bytes as %XX where needed:
+ *   app SCRIPT CALLABLE GROUP · var NAME VALUE · header NAME VALUE · body BYTES (may repeat: one
+ * read each) · body-error ERRNO · fail ERRNO (of every reply operation after the start) · flags
+ * NUMBER · id (the script's, as httpd sees it now) · clear (all but app) · serve · thread (serve on
+ * a fresh thread) · many THREADS REQUESTS · load · loaded · interrupt MS (the next serve, after so
+ * long) · dump · stop MS Each of serve, thread, many, load, loaded, dump and stop ends its output
+ * with a line ".". Used by test_gateway.py, which builds it with sanitizers, and for callgrind.
  */
 #include "gateway/engine.h"
 
@@ -38,8 +51,6 @@ struct driver {
     const struct cask_engine_ops *ops;
     struct cask_engine *engine;
     char *script, *callable, *group;
-    char *names[2 * MAX_FIELDS];
-    char *values[2 * MAX_FIELDS];
     struct cask_field vars[MAX_FIELDS], headers[MAX_FIELDS];
     size_t n_vars, n_headers;
     char *reads[MAX_READS];
@@ -59,8 +70,6 @@ struct ends {
     bool quiet;
     size_t finished;
 };
-
-static pthread_mutex_t output = PTHREAD_MUTEX_INITIALIZER;
 
 static void
 put_bytes(const char *data, size_t len)
@@ -90,21 +99,20 @@ static void
 log_request_line(void *context, enum cask_log_level level, const char *line, size_t len)
 {
     (void)context;
-    (void)pthread_mutex_lock(&output);
+    flockfile(stdout);
     (void)printf("log %s ", cask_log_level_name(level));
     put_text(line, len);
-    (void)pthread_mutex_unlock(&output);
+    funlockfile(stdout);
 }
 
 static void
 log_process_line(void *context, enum cask_log_level level, const char *line, size_t len)
 {
     (void)context;
-    (void)pthread_mutex_lock(&output);
+    flockfile(stdout);
     (void)printf("process-log %s ", cask_log_level_name(level));
     put_text(line, len);
-    (void)fflush(stdout);
-    (void)pthread_mutex_unlock(&output);
+    funlockfile(stdout);
 }
 
 static const struct cask_log_sink request_sink = {.write = log_request_line};
@@ -339,8 +347,8 @@ serve_one(void *argument)
     struct cask_problem problem = {.number = 0};
     enum cask_outcome outcome;
     pthread_t later;
-    bool interrupting = driver->interrupt_ms != 0 &&
-                        pthread_create(&later, NULL, interrupt_later, driver) == 0;
+    bool interrupting =
+        driver->interrupt_ms != 0 && pthread_create(&later, NULL, interrupt_later, driver) == 0;
 
     outcome = serve(driver, &ends, 1, &problem);
     if (interrupting) {
@@ -482,8 +490,7 @@ run_load(const struct driver *driver)
     struct cask_app app;
 
     fill_app(driver, &app);
-    (void)printf("outcome %s\n",
-                 outcome_name(driver->ops->load(driver->engine, &app, &problem)));
+    (void)printf("outcome %s\n", outcome_name(driver->ops->load(driver->engine, &app, &problem)));
     put_problem(&problem);
     cask_problem_done(&problem);
 }
