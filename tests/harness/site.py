@@ -34,6 +34,10 @@ START_DEADLINE = 10.0
 STOP_DEADLINE = 20.0
 
 
+RUNNING: list[Site] = []
+"""Servers that were started and not closed yet."""
+
+
 class StartFailed(Exception):
     pass
 
@@ -180,6 +184,8 @@ class Site:
                 preexec_fn=allow_cores,  # noqa: PLW1509 - single-threaded
                 cwd="/",
             )
+        if self not in RUNNING:
+            RUNNING.append(self)
         wait_until(self.started, START_DEADLINE, lambda: f"start\n{self.logs.tail()}")
 
     def started(self) -> bool:
@@ -221,11 +227,17 @@ class Site:
         wait_until(lambda: not self.running, STOP_DEADLINE, lambda: f"stop\n{self.tail()}")
         return time.monotonic() - begin
 
+    def others(self) -> set[int]:
+        """Processes of other servers that are running, e.g. the module's."""
+        return {pid for site in RUNNING if site is not self for pid in site.family()}
+
     def kill_all(self) -> None:
         """Last resort of the fixtures: everything below this test process."""
+        known = self.others()
         for process in procs.descendants(os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+            if process.pid not in known:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
         if self.process is not None:
             self.process.wait(10)
 
@@ -241,7 +253,9 @@ class Site:
                 self.stop()
         except AssertionError as error:
             problems.append(str(error))
-        problems += audit.check_gone(self.root, self.shm_before, set())
+        if self in RUNNING:
+            RUNNING.remove(self)
+        problems += audit.check_gone(self.root, self.shm_before, self.others())
         problems += [f"unexpected log line: {entry}" for entry in self.logs.unexpected()]
         if any("still" in problem for problem in problems):
             self.kill_all()
