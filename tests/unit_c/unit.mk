@@ -30,8 +30,8 @@ UNIT_WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
     -Wimplicit-fallthrough
 UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
     -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread \
-    $(shell $(UNIT_APR) --cppflags) -isystem $(shell $(UNIT_APR) --includedir)
-UNIT_LIBS := -Wl,--as-needed $(shell $(UNIT_APR) --link-ld)
+    $(shell $(UNIT_APR) --cppflags 2>/dev/null) -isystem $(shell $(UNIT_APR) --includedir 2>/dev/null)
+UNIT_LIBS := -Wl,--as-needed $(shell $(UNIT_APR) --link-ld 2>/dev/null)
 UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray \
     -Wl,--wrap=strdup,--wrap=strndup
 UNIT_FLAVOUR_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
