@@ -13,19 +13,6 @@
  * Each command from serve on ends its output with a line ".".
  * Used by test_gateway.py, which builds it with sanitizers, and for callgrind.
  */
-/* unit_c/gateway/driver.c - runs the engine without httpd: requests come from stdin, what the
- * gateway does with body and reply is written to stdout.
- *
- *   driver PROGRAM PACKAGE_DIR [daemon]
- *
- * One command per line, fields separated by tabs, bytes as %XX where needed:
- *   app SCRIPT CALLABLE GROUP · var NAME VALUE · header NAME VALUE · body BYTES (may repeat: one
- * read each) · body-error ERRNO · fail ERRNO (of every reply operation after the start) · flags
- * NUMBER · id (the script's, as httpd sees it now) · clear (all but app) · serve · thread (serve on
- * a fresh thread) · many THREADS REQUESTS · load · loaded · interrupt MS (the next serve, after so
- * long) · dump · stop MS Each of serve, thread, many, load, loaded, dump and stop ends its output
- * with a line ".". Used by test_gateway.py, which builds it with sanitizers, and for callgrind.
- */
 #include "gateway/engine.h"
 
 #include "platform/clock.h"
@@ -243,7 +230,6 @@ static void
 put_problem(const struct cask_problem *problem)
 {
     const char *line = problem->detail;
-
     if (problem->number != 0 || problem->text[0] != '\0') {
         (void)printf("problem %u %s\n", problem->number, problem->text);
     }
@@ -423,7 +409,7 @@ print_stale(void *context, const struct cask_app *app)
     (void)printf("stale %.*s\n", (int)app->script.len, app->script.data);
 }
 
-/* Decodes %XX in place. */
+/* %XX in place. */
 static size_t
 decode(char *text)
 {
@@ -488,7 +474,6 @@ run_load(const struct driver *driver)
 {
     struct cask_problem problem = {.number = 0};
     struct cask_app app;
-
     fill_app(driver, &app);
     (void)printf("outcome %s\n", outcome_name(driver->ops->load(driver->engine, &app, &problem)));
     put_problem(&problem);

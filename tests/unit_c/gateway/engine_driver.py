@@ -37,7 +37,8 @@ def build(output: Path) -> Path:
     command = ["gcc", "-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1", "-fno-omit-frame-pointer"]
     command += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-Wall"]
     command += [f"-I{C}", f"-I{sysconfig.get_path('include')}", "-o", str(program)]
-    command += [*map(str, sources), f"-L{library}", f"-l{name}", f"-Wl,-rpath,{library}", "-pthread"]
+    command += [*map(str, sources), f"-L{library}", f"-l{name}", f"-Wl,-rpath,{library}"]
+    command += ["-pthread"]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if f"cannot find -l{name}" in made.stderr:
         pytest.skip("this Python has no shared library to embed")

@@ -67,7 +67,8 @@ def test_missing_script(engine: Engine) -> None:
 
 
 def test_missing_callable_names_the_others(engine: Engine) -> None:
-    answer = engine.serve("import os\nx = 1\ndef app(e, s): pass\nclass Other: pass\ndef _own(): 0\n")
+    text = "import os\nx = 1\ndef app(e, s): pass\nclass Other: pass\ndef _own(): 0\n"
+    answer = engine.serve(text)
     assert answer.outcome == "FAILED"
     assert answer.problem.endswith("no callable 'application'; it has 'app', 'Other'")
     assert engine.serve("application = 3\n").problem.endswith("not callable but of type int")
