@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: tests/tools/check.sh check|analyze|format [FILE...]
 #
-#   check    source rules, format of C, ruff, gcc and clang with all warnings as errors
+#   check    source rules, format of C, ruff, fast tests, gcc and clang with warnings as errors
 #   analyze  clang -Wthread-safety, gcc -fanalyzer, cppcheck: no findings
 #   format   reformat the C files (all, or those named)
 #
@@ -59,6 +59,7 @@ sources() { c_files 'src/c/*.c'; }
 # What a room's files need to compile: headers of others as -isystem, no warnings from there.
 room_flags() {
     case $1 in
+    src/c/platform/problem.c) echo "-DCASK_PROBLEM_ITSELF" ;;
     src/c/apache/*) echo "$HTTPD_FLAGS" ;;
     src/c/interp/* | src/c/gateway/* | src/c/entry/*) echo "$PYTHON_FLAGS" ;;
     esac
@@ -93,12 +94,16 @@ compile_with() {
 
 check_format() { all_c | xargs "$(find_tool clang-format)" --dry-run -Werror; }
 check_rules() { "$PY" -m pytest -q -p no:cacheprovider tests/source; }
+check_unit_py() { "$PY" -m pytest -q -p no:cacheprovider tests/unit_py; }
 check_ruff() { "$(find_tool ruff)" check --no-cache .; }
 
 # -Wthread-safety follows interp/gil.h: who holds the GIL.
 thread_safety() { each_source clang -fsyntax-only -Wthread-safety -Werror=thread-safety; }
 
-analyzer() { each_source gcc -O1 -fanalyzer -Werror -Wno-maybe-uninitialized -c -o /dev/null; }
+analyzer() {
+    each_source gcc -include tests/tools/analyzer.h -O1 -fanalyzer -Werror \
+        -Wno-maybe-uninitialized -c -o /dev/null
+}
 
 check_cppcheck() {
     sources | grep -v -e src/c/apache/ -e src/c/interp/ -e src/c/gateway/ -e src/c/entry/ |
@@ -122,6 +127,7 @@ check)
     step "format of C" clang-format check_format
     step "ruff" ruff check_ruff
     step "source rules" pytest check_rules
+    step "unit tests of the Python parts" pytest check_unit_py
     step "gcc without warnings" gcc compile_with gcc
     step "clang without warnings" clang compile_with clang
     summary

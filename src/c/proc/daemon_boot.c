@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proc/daemon_boot.c - how a new daemon learns what it is.
  *
- * Owns:    struct cask_daemon_boot; it is never freed, the process ends with it.
+ * Owns:    struct cask_daemon_boot until it is complete; then it lives as long as the process.
  * Touches: metrics/board, proc/, platform/.
  * Threads: the daemon's main thread, before there are others.
  */
@@ -112,6 +112,17 @@ done:
     return error;
 }
 
+static void
+boot_free(struct cask_daemon_boot *boot)
+{
+    cask_spec_free(boot->spec);
+    cask_board_free(boot->board);
+    cask_net_close(&boot->listen_fd);
+    cask_net_close(&boot->parent_fd);
+    free(boot->buffer);
+    free(boot);
+}
+
 int
 cask_daemon_boot_receive(int channel_fd, uint32_t python_version,
                          struct cask_daemon_boot **ret_boot, struct cask_problem *reterr_problem)
@@ -145,6 +156,7 @@ cask_daemon_boot_receive(int channel_fd, uint32_t python_version,
         cask_channel_message_done(&message);
     }
     if (error != 0) {
+        boot_free(boot);
         return error;
     }
     cask_process_log_to(&daemon_sink, NULL, (enum cask_log_level)boot->spec->log_level);

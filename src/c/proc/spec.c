@@ -239,6 +239,14 @@ in_range(const struct cask_group_spec *spec)
            spec->threads <= SPEC_MAX_COUNT && spec->umask >= -1 && spec->umask <= 0777;
 }
 
+static void
+decoded_free(struct decoded *decoded)
+{
+    free(decoded->apps);
+    free(decoded->data);
+    free(decoded);
+}
+
 int
 cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec,
                  struct cask_problem *reterr_problem)
@@ -275,19 +283,15 @@ cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec
     return 0;
 
 failed:
-    cask_spec_free(&decoded->spec);
+    decoded_free(decoded);
     return cask_problem_set(reterr_problem, error, 402, "settings of a group are not readable");
 }
 
 struct cask_group_spec *
 cask_spec_free(struct cask_group_spec *spec)
 {
-    struct decoded *decoded = (struct decoded *)spec;
-
-    if (decoded != NULL) {
-        free(decoded->apps);
-        free(decoded->data);
-        free(decoded);
+    if (spec != NULL) {
+        decoded_free((struct decoded *)spec);
     }
     return NULL;
 }
