@@ -20,6 +20,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define REPORT_US (100 * CASK_CLOCK_MS) /* for a daemon's report to reach the supervisor */
+
 APLOG_USE_MODULE(wsgi);
 
 static apr_status_t
@@ -187,17 +189,24 @@ cask_groups_check_out(struct cask_config_group *group, const struct cask_request
 void
 cask_groups_await_reload(const struct cask_config_group *group, uint32_t stale_generation)
 {
-    int64_t wait_us = group->spec.reload_wait_us;
-    int64_t deadline_us = cask_clock_mono_us() + wait_us;
+    const struct cask_board *board = group->board;
+    int64_t now_us = cask_clock_mono_us();
+    int64_t last_us = now_us + group->spec.reload_wait_us;
+    /* The daemon's report is on its way to the supervisor; it may also find that there is nothing
+     * to start, because the changed script failed to load a moment ago. */
+    int64_t first_us = now_us + REPORT_US < last_us ? now_us + REPORT_US : last_us;
+    bool woken = false; /* something changed on the board since we came */
     int status = 0;
 
-    while (wait_us > 0 && status == 0) {
-        uint32_t change = cask_board_change(group->board);
+    while (group->spec.reload_wait_us > 0 && status == 0) {
+        uint32_t change = cask_board_change(board);
+        bool starting = cask_board_starting(board);
 
-        if (cask_board_serving(group->board) != stale_generation ||
-            cask_board_group(group->board) != CASK_GROUP_SERVING) {
+        if (cask_board_serving(board) != stale_generation ||
+            cask_board_group(board) != CASK_GROUP_SERVING || (woken && !starting)) {
             return;
         }
-        status = cask_board_wait(group->board, change, deadline_us);
+        status = cask_board_wait(board, change, starting ? last_us : first_us);
+        woken = true;
     }
 }

@@ -25,7 +25,7 @@ enum cask_outcome cask_groups_check_out(struct cask_config_group *group,
                                         struct cask_problem *reterr_problem);
 
 /* A process of this generation has found its script changed and asked for a reload: waits until
- * another generation serves, at most reload-wait. */
+ * another generation serves, at most reload-wait, or until there is none to wait for. */
 void cask_groups_await_reload(const struct cask_config_group *group, uint32_t stale_generation);
 
 #endif

@@ -67,6 +67,7 @@ struct remote {
     int64_t pause_us;
     int64_t daemon_deadline_us; /* the daemon must be heard of */
     int64_t client_deadline_us; /* the client must have sent something */
+    int64_t reply_deadline_us;  /* request-timeout: the reply must have begun */
     struct cask_problem body_problem;
     enum cask_outcome outcome;
 };
@@ -373,6 +374,13 @@ take_events(struct remote *remote, struct cask_problem *reterr_problem)
 static enum turn
 timed_out(struct remote *remote, struct cask_problem *reterr_problem)
 {
+    if (!remote->replied && cask_clock_mono_us() >= remote->reply_deadline_us) {
+        cask_problem_set(reterr_problem, 0, 720,
+                         "group '%s': process %d took longer than request-timeout",
+                         remote->group->spec.name, (int)cask_wire_call_peer(remote->call)->pid);
+        reterr_problem->error = ETIMEDOUT;
+        return give_up(remote, CASK_OUTCOME_TIMEOUT);
+    }
     if (remote->wants_client) {
         if (cask_clock_mono_us() < remote->client_deadline_us) {
             return TURN_GO_ON;
@@ -412,6 +420,9 @@ wait_for_either(struct remote *remote, struct cask_problem *reterr_problem)
         remote->wants_client ? remote->client_deadline_us : remote->daemon_deadline_us;
     int ready;
 
+    if (!remote->replied && remote->reply_deadline_us < deadline_us) {
+        deadline_us = remote->reply_deadline_us;
+    }
     if (cask_wire_call_is_pending(remote->call)) {
         entries[0].events |= POLLOUT;
     }
@@ -451,6 +462,7 @@ take_turn(struct remote *remote, struct cask_problem *reterr_problem)
     take_first(remote);
     status = send_head(remote, reterr_problem);
     daemon_was_heard(remote);
+    remote->reply_deadline_us = cask_clock_deadline(remote->group->spec.request_timeout_us);
     remote->client_deadline_us = cask_clock_deadline(remote->r->server->timeout);
     while (turn == TURN_GO_ON) {
         if (status == 0) {

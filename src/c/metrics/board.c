@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC       0x43424432u /* changes with the layout */
+#define MAGIC       0x43424433u /* changes with the layout */
 #define ROWS_LIMIT  65536u
 #define CHILD_LIMIT 65536u
 
@@ -169,6 +169,20 @@ cask_board_set_serving(struct cask_board *board, uint32_t generation)
 {
     atomic_store(&board->head->serving, generation);
     announce_change(board);
+}
+
+void
+cask_board_set_starting(struct cask_board *board, bool starting)
+{
+    if (atomic_exchange(&board->head->starting, starting ? 1 : 0) != (starting ? 1 : 0)) {
+        announce_change(board);
+    }
+}
+
+bool
+cask_board_starting(const struct cask_board *board)
+{
+    return atomic_load(&board->head->starting) == 1;
 }
 
 enum cask_group_state

@@ -28,13 +28,14 @@
 typedef _Atomic uint64_t cask_board_counter;
 
 struct cask_board_head {
-    uint32_t magic;      /* [init] */
-    uint32_t rows;       /* [init] */
-    uint32_t children;   /* [init] */
-    atomic_uint group;   /* [shm:supervisor] enum cask_group_state */
-    atomic_uint serving; /* [shm:supervisor] generation */
-    atomic_uint change;  /* [shm:supervisor] futex */
-    atomic_uint suspect; /* [atomic] 1: a child died while `moving`: count anew */
+    uint32_t magic;       /* [init] */
+    uint32_t rows;        /* [init] */
+    uint32_t children;    /* [init] */
+    atomic_uint group;    /* [shm:supervisor] enum cask_group_state */
+    atomic_uint serving;  /* [shm:supervisor] generation */
+    atomic_uint change;   /* [shm:supervisor] futex */
+    atomic_uint suspect;  /* [atomic] 1: a child died while `moving`: count anew */
+    atomic_uint starting; /* [shm:supervisor] 1: a successor of the serving generation starts */
     /* [shm:supervisor] relaxed */
     _Alignas(CASK_BOARD_LINE) _Atomic uint64_t reason[CASK_BOARD_REASON_WORDS];
     _Alignas(CASK_BOARD_LINE) cask_board_counter waiting; /* [atomic] sum of the children's */

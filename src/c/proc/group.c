@@ -79,6 +79,16 @@ show_unchanged(struct cask_group *self)
     cask_board_set_serving(self->board, cask_board_serving(self->board));
 }
 
+/* Those who wait for a reload are woken: it has ended, or there is none. */
+static void
+show_successor(struct cask_group *self)
+{
+    if (!self->going) {
+        cask_board_set_starting(self->board,
+                                self->serving != NULL && (self->next != NULL || self->wanted));
+    }
+}
+
 /* ---- starting generations ---- */
 
 static size_t
@@ -148,6 +158,7 @@ generation_ready(struct cask_group *self, struct cask_generation *generation)
         self->wanted = true;
     }
     cask_group_poke(self);
+    show_successor(self);
 }
 
 static void
@@ -169,7 +180,6 @@ generation_failed(struct cask_group *self, const struct cask_generation *generat
         }
         cask_grouplog_problem(&self->log, &line);
         cask_problem_done(&line);
-        show_unchanged(self);
         if (self->changed && !again) {
             retry_later(self, cask_backoff_take(&self->backoff));
         }
@@ -183,6 +193,7 @@ generation_failed(struct cask_group *self, const struct cask_generation *generat
     if (again) {
         start_generation(self);
     }
+    show_successor(self);
 }
 
 static void
@@ -204,6 +215,7 @@ generation_lost(struct cask_group *self, struct cask_generation *generation)
     if (self->next == NULL) {
         retry_later(self, delay_us);
     }
+    show_successor(self);
 }
 
 static void
@@ -289,7 +301,7 @@ must_wait(const struct cask_group *self)
 }
 
 static void
-start_generation(struct cask_group *self)
+try_start(struct cask_group *self)
 {
     const struct cask_group_spec *spec = self->settings->spec;
     struct cask_generation_config config = {
@@ -331,6 +343,13 @@ start_generation(struct cask_group *self)
     self->next_counted = config.strict;
     self->host->starting += config.strict ? 1 : 0;
     cask_reload_began(&self->reload);
+}
+
+static void
+start_generation(struct cask_group *self)
+{
+    try_start(self);
+    show_successor(self);
 }
 
 static void
@@ -418,6 +437,7 @@ cask_group_new(struct cask_group **ret_group, struct cask_group_host *keep_host,
     if (error != 0) {
         goto failed;
     }
+    show_successor(self); /* whatever an earlier supervisor has left there */
     if (cask_orphans_left(self->orphans) == 0) {
         cask_board_set_group(self->board, CASK_GROUP_STARTING, NULL);
     }

@@ -122,6 +122,14 @@ test_states(void)
     cask_board_set_serving(board, 7);
     CHECK_INT(cask_board_serving(board), 7);
     CHECK(cask_board_change(board) != change);
+    cask_board_set_starting(board, true);
+    change = cask_board_change(board);
+    cask_board_set_starting(board, true); /* no change */
+    CHECK_INT(cask_board_change(board), change);
+    CHECK(cask_board_starting(board));
+    cask_board_set_starting(board, false);
+    CHECK(!cask_board_starting(board));
+    CHECK(cask_board_change(board) != change);
     cask_board_set_group(board, CASK_GROUP_SERVING, NULL);
     cask_board_reason(board, text, sizeof(text));
     CHECK_STR(text, "");
