@@ -42,6 +42,8 @@
 #define STOP_TIMEOUT_US (3 * CASK_CLOCK_SECOND)
 #define STOP_SLACK_US   (500 * CASK_CLOCK_MS) /* for Python's thread to say that it gave up */
 
+#define OTHER_PYTHON 202 /* the row of lognums.def that answers 500 instead of 503 */
+
 enum embed_state { IDLE, STARTING, READY, FAILED };
 
 struct cask_embed {
@@ -115,7 +117,7 @@ refuse_other_python(const struct cask_python *python, struct cask_problem *reter
     if (is_initialized() == 0 && is_same_file(where.dli_fname, python->libpython)) {
         return 0; /* linked to by some other library, not running */
     }
-    return cask_problem_set(reterr_problem, EBUSY, 202,
+    return cask_problem_set(reterr_problem, 0, OTHER_PYTHON,
                             "another httpd module has loaded a Python ('%s'), embedded mode "
                             "cannot start a second one",
                             where.dli_fname);
@@ -135,7 +137,7 @@ load_engine(const struct cask_python *python, const struct cask_engine_ops **ret
                                 python->fault != NULL ? python->fault : python->libpython_fault);
     }
     if (refuse_other_python(python, reterr_problem) != 0) {
-        return EBUSY;
+        return EIO;
     }
     /* Global: extension modules of most distributions do not name libpython themselves. */
     library = dlopen(python->libpython, RTLD_NOW | RTLD_GLOBAL);
@@ -261,7 +263,6 @@ python_thread(void *data)
         status = open_engine(embed, &embed->problem);
     }
     if (status != 0) {
-        cask_log_problem_to(cask_logsink_server(), embed->server, &embed->problem);
         set_state(embed, FAILED);
         return NULL;
     }
@@ -292,7 +293,6 @@ start_thread(struct cask_embed *embed)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status != 0) {
         cask_problem_set(&embed->problem, status, 206, "thread for embedded Python");
-        cask_log_problem_to(cask_logsink_server(), embed->server, &embed->problem);
         atomic_store_explicit(&embed->state, FAILED, memory_order_release);
     }
 }
@@ -362,13 +362,12 @@ cask_embed_child_init(apr_pool_t *pchild, server_rec *main_server)
     (void)pthread_cond_init(&embed->changed, NULL);
     if (cask_net_pair(embed->orders) != 0) {
         cask_problem_set(&embed->problem, errno, 206, "channel to the thread of embedded Python");
-        cask_log_problem_to(cask_logsink_server(), main_server, &embed->problem);
         atomic_store(&embed->state, FAILED);
     }
     main_config->embed = embed;
     apr_pool_cleanup_register(pchild, embed, embed_end, apr_pool_cleanup_null);
-    if (main_config->embedded_apps->nelts > 0 && get_state(embed) == IDLE) {
-        (void)await_start(embed);
+    if (main_config->embedded_apps->nelts > 0 && await_start(embed) == FAILED) {
+        cask_log_problem_to(cask_logsink_server(), main_server, &embed->problem);
     }
 }
 
@@ -386,7 +385,12 @@ cask_embed_serve(const struct cask_exchange *exchange, struct cask_problem *rete
     }
     if (state == FAILED) {
         cask_problem_set(reterr_problem, 0, embed->problem.number, "%s", embed->problem.text);
-        return CASK_OUTCOME_FAILED;
+        if (embed->problem.detail != NULL) {
+            cask_problem_detail(reterr_problem, embed->problem.detail,
+                                strlen(embed->problem.detail));
+        }
+        return embed->problem.number == OTHER_PYTHON ? CASK_OUTCOME_FAILED
+                                                     : CASK_OUTCOME_UNAVAILABLE;
     }
     if (state != READY) {
         cask_problem_set(reterr_problem, 0, 205,

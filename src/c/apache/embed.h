@@ -24,8 +24,8 @@ struct cask_problem;
  * applications, else at the first request for one. It is ended when the pool is destroyed. */
 void cask_embed_child_init(apr_pool_t *pchild, server_rec *main_server);
 
-/* Serves a request in this child, as cask_engine_ops.serve does; starts Python if need be. FAILED
- * or UNAVAILABLE when there is no Python to serve it. */
+/* Serves a request in this child, as cask_engine_ops.serve does; starts Python if need be. Where
+ * there is no Python to serve it: FAILED if another module has brought one, else UNAVAILABLE. */
 enum cask_outcome cask_embed_serve(const struct cask_exchange *exchange,
                                    struct cask_problem *reterr_problem);
 

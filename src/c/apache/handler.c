@@ -191,14 +191,29 @@ log_outcome(request_rec *r, enum cask_outcome outcome, const struct cask_problem
     }
 }
 
+/* The application has answered although the body did not come: the line is for the body. */
+static void
+log_body(request_rec *r, struct cask_body_source *body)
+{
+    struct cask_problem problem = {.number = 0};
+    char none;
+
+    if (cask_body_source_error(body) != 0 && cask_body_source_try(body, &none, 0, &problem) < 0) {
+        cask_logsink_problem(r, &problem);
+    }
+    cask_problem_done(&problem);
+}
+
 /* What httpd is told. The reply is complete, or this makes sure that it does not look so. */
 static int
-conclude(request_rec *r, struct cask_reply_sink *sink, enum cask_outcome outcome,
+conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome outcome,
          const struct cask_problem *problem)
 {
+    struct cask_reply_sink *sink = exchange->reply;
     int status = status_of(outcome, problem);
 
     if (outcome == CASK_OUTCOME_DONE && cask_reply_sink_finished(sink)) {
+        log_body(r, exchange->body);
         return OK;
     }
     log_outcome(r, outcome, problem);
@@ -256,7 +271,7 @@ cask_handler_run(request_rec *r)
     problem.text[0] = '\0';
     problem.detail = NULL;
     outcome = serve(r, &route, &request, &exchange, &problem);
-    status = conclude(r, exchange.reply, outcome, &problem);
+    status = conclude(r, &exchange, outcome, &problem);
     cask_problem_done(&problem);
     return status;
 }
