@@ -3,6 +3,12 @@
 #ifndef CASK_TOOLS_ANALYZER_H
 #define CASK_TOOLS_ANALYZER_H
 
+#include <pthread.h>
+
+/* The thread keeps the pointer, though its type says const. */
+int cask_analyzer_keeps(pthread_key_t key, void *pointer);
+#define pthread_setspecific cask_analyzer_keeps
+
 #ifndef CASK_PROBLEM_ITSELF
 #include "platform/problem.h"
 
