@@ -18,6 +18,7 @@
 #include <http_log.h>
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #define REPORT_US (100 * CASK_CLOCK_MS) /* for a daemon's report to reach the supervisor */
@@ -105,6 +106,19 @@ unavailable(const struct cask_config_group *group, unsigned number, const char *
     return CASK_OUTCOME_UNAVAILABLE;
 }
 
+/* The supervisor's reasons often begin with the group's name, as their line in the log did. */
+static const char *
+without_name(const struct cask_config_group *group, const char *reason)
+{
+    size_t len = strlen(group->spec.name);
+
+    if (strncmp(reason, "group '", 7) == 0 && strncmp(reason + 7, group->spec.name, len) == 0 &&
+        strncmp(reason + 7 + len, "': ", 3) == 0) {
+        return reason + 7 + len + 3;
+    }
+    return reason;
+}
+
 /* DONE when the group serves; waits while it is starting. */
 static enum cask_outcome
 await_group(const struct cask_config_group *group, struct cask_problem *reterr_problem)
@@ -127,7 +141,7 @@ await_group(const struct cask_config_group *group, struct cask_problem *reterr_p
             return CASK_OUTCOME_DONE;
         case CASK_GROUP_FAILED:
             cask_board_reason(board, reason, sizeof(reason));
-            return unavailable(group, 709, reason, reterr_problem);
+            return unavailable(group, 709, without_name(group, reason), reterr_problem);
         case CASK_GROUP_STOPPED:
             return unavailable(group, 709, "it has been stopped", reterr_problem);
         case CASK_GROUP_STARTING:
