@@ -52,6 +52,7 @@ struct cask_apps_entry {
     unsigned this_second;              /* [gil] requests in it */
     unsigned last_second;              /* [gil] requests in the one before, if it was just before */
     int64_t asked_us;                  /* [gil] when a reload was asked for */
+    struct cask_script_id asked_for;   /* the file that was asked for then */
 };
 
 struct listed {
@@ -403,8 +404,10 @@ ask_for_reload(struct cask_gate *gate, struct cask_apps_entry *entry, const stru
     int64_t now_us = cask_clock_mono_us();
     PyThreadState *state;
 
-    if (entry->asked_us == 0 || now_us - entry->asked_us >= CASK_CLOCK_SECOND) {
+    if (entry->asked_us == 0 || now_us - entry->asked_us >= CASK_CLOCK_SECOND ||
+        !cask_script_id_same(&entry->asked_for, &request->script_id)) {
         entry->asked_us = now_us;
+        entry->asked_for = request->script_id;
         state = cask_gil_drop();
         config->stale(config->stale_context, app);
         cask_gil_retake(state);
