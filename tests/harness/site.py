@@ -212,6 +212,7 @@ class Site:
         """graceful or restart, by httpd's own command; returns when the new configuration is
         active (children of the old one may still be finishing)."""
         wait_until(self.starts_seen, START_DEADLINE, "first start in the log")
+        self.session.close()  # httpd will close the connections that are idle
         before = self.starts_seen()
         done = self.httpd("-k", kind)
         assert done.returncode == 0, done.stderr

@@ -82,7 +82,7 @@ def test_startup_timeout(site):
 
 def test_connect_timeout(site):
     """While the group still loads, a request waits at most that long: 503."""
-    site.logs.allow("CASK0222")
+    site.logs.allow("CASK0708")
     path = site.write_app(
         "app.py",
         "import stage\nstage.gate('import')\n"

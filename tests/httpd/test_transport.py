@@ -115,10 +115,10 @@ def test_memory_does_not_grow_with_the_body(site):
 def test_slow_reader_of_a_big_reply(site):
     site.serve("gateway.py")
     with site.raw(60) as client:
-        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.request("GET /big?24")
         assert client.read_head().status == 200
-        assert site.get("/one").text == "only one"
+        for _ in range(20):
+            assert site.get("/one").text == "only one"  # while the reader does nothing
         size = 0
         while chunk := client.read_chunk():
             size += len(chunk)
