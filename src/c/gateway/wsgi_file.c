@@ -185,20 +185,47 @@ cask_wsgi_file_type(PyObject *module)
     return (PyTypeObject *)PyType_FromModuleAndSpec(module, &file_spec, NULL);
 }
 
+/* Whether a class reads as one of io's does: it is that class, or a child with the same read(). */
+CASK_GIL_HELD static int
+reads_like(const struct cask_gate *gate, PyTypeObject *type, PyObject *base)
+{
+    PyObject *name = gate->names.name[CASK_NAME_READ];
+    PyObject *own = NULL;
+    PyObject *other = NULL;
+    int same = -1;
+
+    if ((PyObject *)type == base) {
+        return 1;
+    }
+    if (!PyType_IsSubtype(type, (PyTypeObject *)base)) {
+        return 0;
+    }
+    own = PyObject_GetAttr((PyObject *)type, name);
+    other = own != NULL ? PyObject_GetAttr(base, name) : NULL;
+    if (other != NULL) {
+        same = own == other;
+    }
+    Py_XDECREF(other);
+    Py_XDECREF(own);
+    return same;
+}
+
 /* Whether the bytes of the descriptor are those that read() gives: true for the files of io and for
  * proxies that are no io class themselves (tempfile's), not for gzip.GzipFile and the like. */
 CASK_GIL_HELD static int
 is_plain_file(const struct cask_gate *gate, PyObject *filelike)
 {
+    int found = 0;
     Py_ssize_t i;
 
-    for (i = 0; i < PyTuple_GET_SIZE(gate->file_types); i++) {
-        if ((PyObject *)Py_TYPE(filelike) == PyTuple_GET_ITEM(gate->file_types, i)) {
-            return 1;
-        }
+    for (i = 0; i < PyTuple_GET_SIZE(gate->file_types) && found == 0; i++) {
+        found = reads_like(gate, Py_TYPE(filelike), PyTuple_GET_ITEM(gate->file_types, i));
     }
-    i = PyObject_IsInstance(filelike, gate->io_base);
-    return i < 0 ? -1 : !i;
+    if (found != 0) {
+        return found;
+    }
+    found = PyObject_IsInstance(filelike, gate->io_base);
+    return found < 0 ? -1 : !found;
 }
 
 /* filelike.name() as int: 1, 0 when there is no such method, it raises an Exception, or the result

@@ -240,8 +240,11 @@ take_file(struct cask_wsgi_call *call, PyObject *result)
     int fd;
     int found;
 
-    if (!PyObject_TypeCheck(result, call->gate->file_type) || !call->head.set ||
-        call->reply.given > 0) {
+    if (!PyObject_TypeCheck(result, call->gate->file_type)) {
+        return 0;
+    }
+    call->reply.cut = true; /* part of a file is meant: no line about the rest */
+    if (!call->head.set || call->reply.given > 0) {
         return 0;
     }
     found = cask_wsgi_file_open(call->gate, result, &fd, &offset, &length);

@@ -51,7 +51,7 @@ struct cask_wsgi_reply {
     bool committed; /* start() has been called, or will be with the pieces */
     bool started;   /* start() has been called */
     bool no_body;   /* HEAD, 204, 304 */
-    bool cut;       /* the application gave more than Content-Length */
+    bool cut;       /* no line (any more) about bytes over Content-Length */
     bool failed;    /* an operation failed, `problem` says how; no further one is called */
     int64_t length; /* Content-Length in force, or -1 */
     int64_t given;  /* body bytes accepted from the application */
