@@ -9,6 +9,7 @@
 #include "proc/group.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,9 +50,16 @@ shared_unref(struct cask_group_shared_spec *shared)
 
 /* ---- the board ---- */
 
+/* The reason stands without the name in front: who shows it names the group. */
 static void
 show_failed(struct cask_group *self, const char *reason)
 {
+    char prefix[CASK_PROBLEM_TEXT_SIZE];
+    int len = snprintf(prefix, sizeof(prefix), "group '%s': ", name_of(self));
+
+    if (len > 0 && (size_t)len < sizeof(prefix) && strncmp(reason, prefix, (size_t)len) == 0) {
+        reason += len;
+    }
     if (!self->going) {
         cask_board_set_group(self->board, CASK_GROUP_FAILED, reason);
     }
@@ -388,8 +396,7 @@ begin_with_settings(struct cask_group *self)
         self->changed = true;
         start_generation(self);
     } else if (self->serving == NULL) {
-        cask_grouplog_say(&self->log, 420, "group '%s' cannot start: %s", name_of(self), fault);
-        show_failed(self, fault);
+        show_failed(self, fault); /* httpd's parent has logged it */
     } else {
         cask_grouplog_say(&self->log, 422,
                           "group '%s': cannot start with the new configuration, generation %u "

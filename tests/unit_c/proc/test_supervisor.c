@@ -352,7 +352,7 @@ test_cannot_start(void)
     configure(&site, 1);
     WAIT_UNTIL(&site, is_in_state, CASK_GROUP_FAILED);
     cask_board_reason(site.board, reason, sizeof(reason));
-    CHECK_STR(reason, "group 'blog': cannot start: no module named engine");
+    CHECK_STR(reason, "cannot start: no module named engine");
     write_file(&site, "mode", "ready"); /* it is tried again */
     WAIT_UNTIL(&site, is_in_state, CASK_GROUP_SERVING);
     site_close(&site);
@@ -369,8 +369,7 @@ test_wrong_interpreter(void)
     configure(&site, 1);
     WAIT_UNTIL(&site, is_in_state, CASK_GROUP_FAILED);
     cask_board_reason(site.board, reason, sizeof(reason));
-    CHECK_STR(reason,
-              "group 'blog': cannot start: /nonexistent/python3: No such file or directory");
+    CHECK_STR(reason, "cannot start: /nonexistent/python3: No such file or directory");
     site.spec.interpreter = site.script;
     configure(&site, 1); /* a restart with the right one */
     WAIT_UNTIL(&site, is_in_state, CASK_GROUP_SERVING);
