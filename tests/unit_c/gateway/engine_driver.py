@@ -153,7 +153,7 @@ class Engine:
     def app(self, callable_name: str = "application", group: str = "") -> None:
         self.send("app", str(self.script), callable_name, group)
 
-    def serve(  # noqa: PLR0913 - the parts of a request
+    def serve(
         self,
         text: str | None = None,
         *,
@@ -187,3 +187,9 @@ class Engine:
         self.process = None
         assert code == 0, errors
         assert "Sanitizer" not in errors and "runtime error" not in errors, errors
+
+
+def app(body: str, status: str = "'200 OK'", headers: str = "[('X-A', 'b')]") -> str:
+    lines = "\n".join("    " + line for line in body.splitlines())
+    start = f"    write = start_response({status}, {headers})\n"
+    return "def application(environ, start_response):\n" + start + lines + "\n"

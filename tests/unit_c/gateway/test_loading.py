@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .engine_driver import RELOADING, STALE_OK, TOP, Answer, Engine, build
+from .engine_driver import RELOADING, STALE_OK, Answer, Engine
 
 GOOD = """
 def application(environ, start_response):
@@ -17,11 +16,6 @@ def application(environ, start_response):
     return [b'%s']
 """
 ID = (("id",),)
-
-
-@pytest.fixture(scope="module")
-def program() -> Path:
-    return build(Path(os.environ.get("CASK_WORK", TOP / "build")) / "gateway")
 
 
 @pytest.fixture(params=["embedded", "daemon"])
