@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tests/bench/limit_handler.c - the floor: the answer of the hello application from a bare C handler.
+/* tests/bench/limit_handler.c - the floor: the answer of the hello application from a bare C
+ * handler.
  *
- * What a request costs here is httpd's own work; everything above it is the price of running Python.
+ * What a request costs here is httpd's own work; everything above it is the price of running
+ * Python.
  */
 #include <httpd.h>
 #include <http_config.h>

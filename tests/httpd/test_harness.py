@@ -81,7 +81,10 @@ def test_a_leaked_descriptor_is_found(site):
 def test_an_orphan_cannot_hide(world):
     """A process whose parent has gone becomes ours, so it is found."""
     done = subprocess.run(
-        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True
+        ["sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     pid = int(done.stdout)
     assert pid in [process.pid for process in procs.descendants(os.getpid())]

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 MAGIC = 0x4B430001
-STOP, START, DRAIN, HELLO, LOADED, READY, FAILED, RELOAD, REPLACE, LEAVING = (5, 6, 7, 9, *range(10, 16))
+STOP, START, DRAIN, HELLO = 5, 6, 7, 9
+LOADED, READY, FAILED, RELOAD, REPLACE, LEAVING = range(10, 16)
 
 
 def text(value):
@@ -45,10 +46,11 @@ class Daemon:
             os._exit(0)
 
     def start(self):
-        kind, generation, row, strict = struct.unpack("=IIII", self.channel.recv(65536)[4:20])
+        kind, _generation, _row, strict = struct.unpack("=IIII", self.channel.recv(65536)[4:20])
         assert kind == START
         if self.mode == "fail" or (self.mode == "fail-strict" and strict):
-            problem = struct.pack("=II", 0, 406) + text("cannot load '/app.wsgi'") + text("Traceback")
+            problem = struct.pack("=II", 0, 406) + text("cannot load '/app.wsgi'")
+            problem += text("Traceback")
             self.say(FAILED, problem)
             sys.exit(1)
         if self.mode == "hang-load":
@@ -64,11 +66,12 @@ class Daemon:
 
     def run(self):
         if self.mode == "no-hello":
-            print("no module named engine", file=sys.stderr)
+            sys.stderr.write("no module named engine\n")
             sys.exit(72)
         self.say(HELLO, struct.pack("=I", sys.hexversion))
         self.start()
-        print("ready and well", flush=True)
+        sys.stdout.write("ready and well\n")
+        sys.stdout.flush()
         while True:
             data = self.channel.recv(65536)
             kind = struct.unpack("=I", data[4:8])[0] if data else STOP
