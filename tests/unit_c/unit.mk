@@ -47,12 +47,12 @@ $(call unit_object,$(1),$(2)): $(2) $(UNIT_HEADERS)
 	@mkdir -p $(UNIT_OUT)/$(1)
 	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
 endef
-# $(1) flavour, $(2) test
+# $(1) flavour, $(2) test; rig*.c beside it is shared by the tests of a room
 define unit_test_rule
-$(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(UNIT_DIR)unit.c $(UNIT_HEADERS) \
-    $(UNIT_OUT)/$(1)/libcask.a
-	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) $(UNIT_DIR)unit.c \
-	    $(UNIT_OUT)/$(1)/libcask.a $(UNIT_LIBS)
+$(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(wildcard $(dir $(2))rig*.c) \
+    $(UNIT_DIR)unit.c $(UNIT_HEADERS) $(UNIT_OUT)/$(1)/libcask.a
+	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) \
+	    $(wildcard $(dir $(2))rig*.c) $(UNIT_DIR)unit.c $(UNIT_OUT)/$(1)/libcask.a $(UNIT_LIBS)
 endef
 define unit_flavour_rules
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))
