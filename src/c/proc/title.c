@@ -8,6 +8,7 @@
  */
 #include "proc/title.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -55,7 +56,8 @@ cask_title_set(const char *title)
 
     start = stat_field(text, STAT_ARG_START);
     end = stat_field(text, STAT_ARG_END);
-    if (start != 0 && end > start) {
+    /* Below valgrind the area is valgrind's, and it still reads its options there. */
+    if ((uintptr_t)program_invocation_name >= start && (uintptr_t)program_invocation_name < end) {
         char *area = (char *)start; /* our own stack, above main()'s frame */
         size_t size = (size_t)(end - start);
         size_t len = strnlen(title, size - 1);
