@@ -177,10 +177,17 @@ def test_all_processes_serve(site):
 
 
 def test_maximum_requests(site):
-    """A fresh process for each request, and none is lost."""
-    pids = [process(site, "once")["pid"] for _ in range(5)]
-    assert len(set(pids)) == 5
-    wait_until(lambda: not [pid for pid in pids if procs.alive(pid)], what="old processes gone")
+    """The process is replaced after its last request, again and again; none is lost meanwhile."""
+    pids = []
+
+    def four_processes():
+        pid = process(site, "once")["pid"]
+        if pid not in pids:
+            pids.append(pid)
+        return len(pids) >= 4
+
+    wait_until(four_processes, 15, lambda: f"processes {pids}")
+    wait_until(lambda: not [pid for pid in pids[:-1] if procs.alive(pid)], what="old ones gone")
 
 
 def test_environment_has_nothing_of_httpds(site):
