@@ -232,7 +232,8 @@ void
 rig_carry(struct cask_wire_call *call, const char *script, const char *body, size_t body_len,
           bool wants_continue, struct rig_reply *ret_reply)
 {
-    const struct cask_request request = rig_request(script, (int64_t)body_len);
+    const struct cask_request request =
+        rig_request(script, ret_reply->announced != 0 ? ret_reply->announced : (int64_t)body_len);
     size_t first = wants_continue ? 0 : body_len;
     struct cask_wire_event event;
     int64_t deadline_us = cask_clock_mono_us() + RIG_WAIT_US;

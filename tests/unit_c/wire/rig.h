@@ -64,6 +64,7 @@ struct rig {
 };
 
 struct rig_reply {
+    int64_t announced;              /* Content-Length, when set before; else that of the body */
     int status;                     /* of the last receive, or of checkout */
     enum cask_wire_event_kind kind; /* of the last event */
     enum cask_outcome outcome;

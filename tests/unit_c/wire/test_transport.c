@@ -70,6 +70,33 @@ test_bodies(void)
     rig_close(&rig);
 }
 
+/* A body may be longer than its Content-Length (an input filter inflates it), shorter, or of
+ * unknown length. */
+static void
+test_lengths(void)
+{
+    static const int64_t announced[] = {-1, 1, 10, 16384, 16385, 500000, 2000000};
+    struct rig rig;
+    char *body = make_body(500000);
+
+    rig_open_serving(&rig, 1);
+    for (size_t i = 0; i < sizeof(announced) / sizeof(announced[0]); i++) {
+        for (int with_continue = 0; with_continue < 2; with_continue++) {
+            struct rig_reply reply = {.announced = announced[i]};
+            struct cask_wire_call *call = NULL;
+
+            CHECK_INT(rig_checkout(&rig, RIG_WAIT_US, &call, &reply.problem), 0);
+            rig_carry(call, "/len", body, 500000, with_continue == 1, &reply);
+            rig_check_text(&reply, "500000");
+            CHECK(reply.reusable);
+            cask_wire_client_checkin(rig.client, call);
+            rig_reply_done(&reply);
+        }
+    }
+    free(body);
+    rig_close(&rig);
+}
+
 /* A body that the application never reads does not hold up its reply. */
 static void
 test_unread_body(void)
@@ -488,6 +515,7 @@ test_many(void)
 const struct unit_test unit_tests[] = {
     {"a short reply is one message, connections are used again", test_hello, 0},
     {"bodies of all sizes, in both directions at once", test_bodies, 0},
+    {"bodies that are not as long as announced", test_lengths, 0},
     {"an unread body holds nothing up", test_unread_body, 0},
     {"100 Continue: credit comes with the first read", test_continue, 0},
     {"END, ABORT, REFUSED, FILE and LOG", test_endings, 0},
