@@ -40,7 +40,7 @@ test-fast: ## the tests that take no server
 
 .PHONY: bench
 bench: ## measure against a bare C handler and PyPI's mod_wsgi
-	@$(PREPARE) test
+	@$(PREPARE) bench
 	@$(PY) tests/bench/bench.py $(ARGS)
 
 .PHONY: docs

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: tools/prepare.sh demo|test|check
+# usage: tools/prepare.sh demo|test|check|bench
 #
 # Makes ready what `make` needs: system packages (installed when we are root or have sudo, else
 # named), a work folder outside the checkout that every user can read, a virtual environment in it,
@@ -8,7 +8,7 @@
 # Prints nothing when there is nothing to do. The Makefile sets CASK_WORK, and PYTHON if asked.
 set -euo pipefail
 umask 022
-purpose=${1:?demo, test or check}
+purpose=${1:?demo, test, check or bench}
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 work=${CASK_WORK:?the work folder}
 export PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -58,6 +58,9 @@ missing_packages() {
     test | check)
         for tool in git curl; do have "$tool" || echo "$tool"; done ;;
     esac
+    if [ "$purpose" = bench ]; then
+        for tool in wrk valgrind; do have "$tool" || echo "$tool"; done
+    fi
     if [ "$purpose" = check ]; then
         have clang || left_out clang || echo clang
         have clang-format-14 || have clang-format || left_out clang-format || echo clang-format-14
@@ -146,6 +149,9 @@ once setuptools 1 pip_install -U 'setuptools>=70.1' wheel
 once demo-requirements "$(cat "$top/demo/requirements.txt")" install_requirements demo/requirements.txt
 if [ "$purpose" != demo ]; then
     once tests-requirements "$(cat "$top/tests/requirements.txt")" install_requirements tests/requirements.txt
+fi
+if [ "$purpose" = bench ]; then
+    once bench-requirements "$(cat "$top/tests/bench/requirements.txt")" install_requirements tests/bench/requirements.txt
 fi
 if [ "$purpose" = check ] && ! left_out ruff; then
     once ruff 1 pip_install 'ruff>=0.6,<1'
