@@ -27,6 +27,9 @@
 /* The least to ask the filters for: what is left over waits in the brigade. */
 #define READ_AT_LEAST 8192
 
+/* Reads in a row that give nothing, before a filter counts as having nothing to give. */
+#define EMPTY_LIMIT 1000
+
 #define GUARD_NAME "CASK_BODY_GUARD"
 
 struct cask_body_source {
@@ -173,18 +176,25 @@ fetch(struct cask_body_source *source, size_t size, apr_read_type_e block,
 {
     request_rec *r = source->r;
     apr_status_t rv;
+    int empty = 0;
 
     if (source->bb == NULL) {
         source->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
         ap_add_output_filter(GUARD_NAME, source, r, r->connection);
         let_client_continue(r);
     }
-    source->reading = true;
-    rv = ap_get_brigade(r->input_filters, source->bb, AP_MODE_READBYTES, block,
-                        size < READ_AT_LEAST ? READ_AT_LEAST : (apr_off_t)size);
-    source->reading = false;
+    /* An inflating filter takes bytes and may have none to give yet; then more are asked for, as
+     * what it has taken makes no socket readable any more. */
+    do {
+        source->reading = true;
+        rv = ap_get_brigade(r->input_filters, source->bb, AP_MODE_READBYTES, block,
+                            size < READ_AT_LEAST ? READ_AT_LEAST : (apr_off_t)size);
+        source->reading = false;
+    } while (rv == APR_SUCCESS && source->guard_status == 0 && APR_BRIGADE_EMPTY(source->bb) &&
+             empty++ < EMPTY_LIMIT);
     if (block == APR_NONBLOCK_READ &&
-        (APR_STATUS_IS_EAGAIN(rv) || (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(source->bb)))) {
+        (APR_STATUS_IS_EAGAIN(rv) ||
+         (rv == APR_SUCCESS && source->guard_status == 0 && APR_BRIGADE_EMPTY(source->bb)))) {
         errno = EAGAIN;
         return -1;
     }
@@ -256,6 +266,9 @@ take(struct cask_body_source *source, char *buffer, size_t size, apr_read_type_e
             break; /* a failure comes back at the next call */
         }
         used += (size_t)got;
+    }
+    if (!APR_BRIGADE_EMPTY(source->bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(source->bb))) {
+        source->ended = true; /* who took the last bytes learns it at once */
     }
     source->taken += (int64_t)used;
     return (ssize_t)used;

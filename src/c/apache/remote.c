@@ -54,7 +54,6 @@ struct remote {
     struct cask_wire_call *call; /* NULL between turns */
     char *first;                 /* the first bytes of the body, to repeat them; NULL without */
     size_t first_len;
-    int64_t body_len;  /* bytes taken from the client */
     bool body_ended;   /* the end, or an error, was met */
     bool body_told;    /* and the daemon knows */
     bool out_of_first; /* more was sent than `first` holds */
@@ -103,12 +102,10 @@ take_body(struct remote *remote, char *buffer, size_t size)
         return -1;
     }
     if (len > 0) {
-        remote->body_len += len;
         remote->client_deadline_us = cask_clock_deadline(remote->r->server->timeout);
     }
-    remote->body_ended =
-        len <= 0 || cask_body_source_ended(remote->body) ||
-        (remote->request.content_length >= 0 && remote->body_len >= remote->request.content_length);
+    /* Not by Content-Length: an input filter may inflate the body. */
+    remote->body_ended = len <= 0 || cask_body_source_ended(remote->body);
     return len;
 }
 
@@ -320,6 +317,10 @@ handle_event(struct remote *remote, const struct cask_wire_event *event,
     case CASK_WIRE_END:
         return finish(remote, reterr_problem);
     case CASK_WIRE_ABORT:
+        if (remote->unflushed) {
+            /* The application's reply had begun, and the client shall see that. */
+            (void)ops->flush(sink, NULL);
+        }
         return over(remote, event->outcome);
     case CASK_WIRE_REFUSED:
         return refused(remote, event);
