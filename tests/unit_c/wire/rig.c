@@ -16,6 +16,9 @@ rig_thread_main(void *context)
     struct cask_wire_job *job = NULL;
 
     free(context);
+    if (self.server->rig->calm) {
+        unit_calm(true);
+    }
     while (cask_wire_server_next(self.server->server, self.id, &job) == 0) {
         struct cask_problem problem = {0};
         enum cask_outcome outcome =
@@ -243,9 +246,9 @@ rig_carry(struct cask_wire_call *call, const char *script, const char *body, siz
     first = first < CASK_FRAME_FIRST_CREDIT ? first : CASK_FRAME_FIRST_CREDIT;
     ret_reply->served = cask_wire_call_peer(call)->served;
     ret_reply->row = cask_wire_call_peer(call)->row;
-    CHECK_INT(cask_wire_call_send_head(call, &request, body, first, first == body_len,
-                                       wants_continue, &ret_reply->problem),
-              0);
+    ret_reply->status = cask_wire_call_send_head(call, &request, body, first, first == body_len,
+                                                 wants_continue, &ret_reply->problem);
+    over = ret_reply->status != 0;
     sent = first;
     while (!over) {
         while (sent < body_len && cask_wire_call_credit(call) > 0 &&
@@ -254,9 +257,11 @@ rig_carry(struct cask_wire_call *call, const char *script, const char *body, siz
 
             part = part < cask_wire_call_credit(call) ? part : cask_wire_call_credit(call);
             part = part < 50000 ? part : 50000;
-            CHECK_INT(cask_wire_call_send_body(call, body + sent, part, sent + part == body_len,
-                                               &ret_reply->problem),
-                      0);
+            ret_reply->status = cask_wire_call_send_body(
+                call, body + sent, part, sent + part == body_len, &ret_reply->problem);
+            if (ret_reply->status != 0) {
+                return;
+            }
             sent += part;
         }
         ret_reply->status = cask_wire_call_receive(
@@ -267,7 +272,9 @@ rig_carry(struct cask_wire_call *call, const char *script, const char *body, siz
                 0);
             continue;
         }
+        unit_calm(true);
         over = ret_reply->status != 0 || rig_take(ret_reply, &event);
+        unit_calm(false);
     }
     ret_reply->unstarted = cask_wire_call_is_unstarted(call);
     ret_reply->reusable = cask_wire_call_is_reusable(call);

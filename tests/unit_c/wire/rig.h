@@ -61,6 +61,7 @@ struct rig {
     int gate[2]; /* a request of /wait reads a byte */
     unsigned char secret[CASK_FRAME_SECRET_SIZE];
     struct rig_server server;
+    bool calm; /* under torture: the worker threads are spared */
 };
 
 struct rig_reply {

@@ -2,6 +2,19 @@
 /* unit_c/wire/rig_gateway.c - the fake gateway of the rig: one behaviour per script name. */
 #include "rig.h"
 
+/* Under torture only the code under test runs out of memory. */
+static char *
+memory(size_t size)
+{
+    char *data;
+
+    unit_calm(true);
+    data = calloc(1, size);
+    unit_calm(false);
+    CHECK(data != NULL);
+    return data;
+}
+
 static void
 rig_release(void *owner)
 {
@@ -48,7 +61,7 @@ static int
 rig_read_all(const struct cask_exchange *x, bool echo, size_t *ret_len,
              struct cask_problem *problem)
 {
-    char *buffer = malloc(60000);
+    char *buffer = memory(60000);
     size_t len = 0;
     int status = 0;
 
@@ -72,7 +85,7 @@ rig_read_all(const struct cask_exchange *x, bool echo, size_t *ret_len,
 static int
 rig_endless(const struct cask_exchange *x, struct cask_problem *problem)
 {
-    char *block = calloc(1, 65536);
+    char *block = memory(65536);
     int status = rig_start(x, -1, problem);
 
     while (status == 0) {
@@ -102,7 +115,7 @@ rig_send_file(const struct cask_exchange *x, struct cask_problem *problem)
 static void
 rig_log(const struct cask_request *request)
 {
-    char *line = malloc(70000);
+    char *line = memory(70000);
 
     memset(line, 'l', 70000);
     request->log->write(request->log_context, CASK_LOG_WARNING, "a line", 6);
@@ -160,7 +173,7 @@ rig_serve(struct rig *rig, const struct cask_exchange *x, struct cask_problem *p
         return rig_come_out(rig, status == 0 ? rig_text(x, "touched", problem) : status);
     }
     if (rig_is(request, "/big")) {
-        char *data = malloc(RIG_BIG);
+        char *data = memory(RIG_BIG);
 
         memset(data, 'b', RIG_BIG);
         status = rig_start(x, RIG_BIG, problem);

@@ -512,6 +512,45 @@ test_many(void)
     rig_close(&rig);
 }
 
+/* Memory runs out on one side. The request fails or not, the next one is served. */
+static void
+run_short_of_memory(bool on_server)
+{
+    struct rig rig;
+    struct rig_reply reply;
+    char *body;
+
+    unit_calm(true);
+    body = make_body(300000);
+    rig_open(&rig);
+    rig.calm = !on_server;
+    rig_server_start(&rig, &rig.server, rig_row(&rig, 1, 1, getpid()), 1, 1);
+    unit_calm(on_server);
+    reply = rig_ask(&rig, "/len", body, 300000);
+    unit_calm(!on_server);
+    CHECK(reply.status == 0 || reply.status == ENOMEM || reply.status == EPIPE ||
+          reply.status == ECONNRESET);
+    rig_reply_done(&reply);
+    reply = rig_ask(&rig, "/file", NULL, 0);
+    CHECK(reply.status == 0 || on_server);
+    rig_reply_done(&reply);
+    rig_close(&rig);
+    free(body);
+    unit_calm(false);
+}
+
+static void
+test_client_short_of_memory(void)
+{
+    run_short_of_memory(false);
+}
+
+static void
+test_server_short_of_memory(void)
+{
+    run_short_of_memory(true);
+}
+
 const struct unit_test unit_tests[] = {
     {"a short reply is one message, connections are used again", test_hello, 0},
     {"bodies of all sizes, in both directions at once", test_bodies, 0},
@@ -527,5 +566,7 @@ const struct unit_test unit_tests[] = {
     {"two processes: no request waits while one has a free thread", test_two_processes, 0},
     {"a killed process", test_killed, 0},
     {"many requests at once", test_many, 0},
+    {"httpd runs out of memory", test_client_short_of_memory, UNIT_TORTURE},
+    {"a daemon runs out of memory", test_server_short_of_memory, UNIT_TORTURE},
     {0},
 };
