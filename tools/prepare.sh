@@ -136,24 +136,30 @@ sources() {
         LC_ALL=C sort | sha256sum)
 }
 
-make_work
-exec 9>"$work/lock"
-flock 9
-if ! python=$(find_python); then
-    have apt-get || fail "Python 3.10 or newer is missing; name one: make PYTHON=/path/to/python3"
-    fail "Python 3.10 or newer is missing; run: sudo apt-get install python3 python3-venv"
-fi
-install_packages "$python"
-once venv "$python $("$python" -V) $top" make_venv "$python"
-once setuptools 1 pip_install -U 'setuptools>=70.1' wheel
-once demo-requirements "$(cat "$top/demo/requirements.txt")" install_requirements demo/requirements.txt
-if [ "$purpose" != demo ]; then
-    once tests-requirements "$(cat "$top/tests/requirements.txt")" install_requirements tests/requirements.txt
-fi
-if [ "$purpose" = bench ]; then
-    once bench-requirements "$(cat "$top/tests/bench/requirements.txt")" install_requirements tests/bench/requirements.txt
-fi
-if [ "$purpose" = check ] && ! left_out ruff; then
-    once ruff 1 pip_install 'ruff>=0.6,<1'
-fi
-once build "$(sources) ${CFLAGS:-} ${LDFLAGS:-} ${APXS:-}" build_package
+# In one function, which bash reads whole: the script may change while it runs.
+main() {
+    local python
+    make_work
+    exec 9>"$work/lock"
+    flock 9
+    if ! python=$(find_python); then
+        have apt-get || fail "Python 3.10 or newer is missing; name one: make PYTHON=/path/to/python3"
+        fail "Python 3.10 or newer is missing; run: sudo apt-get install python3 python3-venv"
+    fi
+    install_packages "$python"
+    once venv "$python $("$python" -V) $top" make_venv "$python"
+    once setuptools 1 pip_install -U 'setuptools>=70.1' wheel
+    once demo-requirements "$(cat "$top/demo/requirements.txt")" install_requirements demo/requirements.txt
+    if [ "$purpose" != demo ]; then
+        once tests-requirements "$(cat "$top/tests/requirements.txt")" install_requirements tests/requirements.txt
+    fi
+    if [ "$purpose" = bench ]; then
+        once bench-requirements "$(cat "$top/tests/bench/requirements.txt")" install_requirements tests/bench/requirements.txt
+    fi
+    if [ "$purpose" = check ] && ! left_out ruff; then
+        once ruff 1 pip_install 'ruff>=0.6,<1'
+    fi
+    once build "$(sources) ${CFLAGS:-} ${LDFLAGS:-} ${APXS:-}" build_package
+    exit
+}
+main
