@@ -136,7 +136,7 @@ STUCK = """\
 import threading
 import stage
 def application(environ, start_response):
-    threading.Thread(target=stage.gate).start()
+    threading.Thread(target=stage.gate, daemon=False).start()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"x"]
 """
