@@ -14,6 +14,7 @@
 #include "gateway/wsgi_input.h"
 
 #include "gateway/wsgi_serve.h"
+#include "interp/pyerr.h"
 #include "platform/buf.h"
 
 #include <errno.h>
@@ -50,15 +51,10 @@ CASK_GIL_HELD static void
 raise_body_error(const struct cask_wsgi_call *call)
 {
     const struct cask_problem *problem = &call->body_problem;
-    PyObject *arguments;
 
-    arguments =
-        Py_BuildValue("(is)", problem->error != 0 ? problem->error : EIO,
-                      problem->text[0] != '\0' ? problem->text : "the request body cannot be read");
-    if (arguments != NULL) {
-        PyErr_SetObject(PyExc_OSError, arguments); /* becomes the subclass of the errno */
-        Py_DECREF(arguments);
-    }
+    cask_pyerr_set_errno(problem->error != 0 ? problem->error : EIO,
+                         problem->text[0] != '\0' ? problem->text
+                                                  : "the request body cannot be read");
 }
 
 /* One read of the body without the GIL: bytes, 0 at the end, or -1 with OSError. Keeps (2). */
@@ -396,7 +392,7 @@ input_next(PyObject *object)
 }
 
 CASK_GIL_HELD static PyObject *
-input_close(PyObject *object, PyObject *unused)
+input_nothing(PyObject *object, PyObject *unused)
 {
     (void)object;
     (void)unused;
@@ -443,7 +439,8 @@ static PyMethodDef input_methods[] = {
     {"readinto1", input_readinto1, METH_O, NULL},
     {"readline", (PyCFunction)(void (*)(void))input_readline, METH_FASTCALL, NULL},
     {"readlines", (PyCFunction)(void (*)(void))input_readlines, METH_FASTCALL, NULL},
-    {"close", input_close, METH_NOARGS, NULL},
+    {"close", input_nothing, METH_NOARGS, NULL},
+    {"flush", input_nothing, METH_NOARGS, NULL},
     {"readable", input_true, METH_NOARGS, NULL},
     {"writable", input_false, METH_NOARGS, NULL},
     {"seekable", input_false, METH_NOARGS, NULL},

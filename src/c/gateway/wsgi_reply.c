@@ -20,6 +20,7 @@
 #include "gateway/apps.h"
 #include "gateway/pymodule.h"
 #include "gateway/wsgi_serve.h"
+#include "interp/pyerr.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -253,14 +254,9 @@ flush_reply(struct cask_wsgi_call *call)
 CASK_GIL_HELD static void
 raise_reply_error(const struct cask_wsgi_call *call, int status)
 {
-    PyObject *arguments = Py_BuildValue(
-        "(is)", status,
-        call->reply_problem.text[0] != '\0' ? call->reply_problem.text : "the client has gone");
+    const char *text = call->reply_problem.text;
 
-    if (arguments != NULL) {
-        PyErr_SetObject(PyExc_OSError, arguments);
-        Py_DECREF(arguments);
-    }
+    cask_pyerr_set_errno(status, text[0] != '\0' ? text : "the client has gone");
 }
 
 int

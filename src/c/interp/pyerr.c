@@ -127,3 +127,15 @@ cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem, 
     Py_DECREF(exception);
     PyErr_Clear();
 }
+
+/* An instance, not type and arguments: up to 3.11 `except` looks at the type that was set. */
+void
+cask_pyerr_set_errno(int error, const char *text)
+{
+    PyObject *exception = PyObject_CallFunction(PyExc_OSError, "is", error, text);
+
+    if (exception != NULL) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
+    }
+}

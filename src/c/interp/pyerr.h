@@ -14,5 +14,7 @@ struct cask_problem;
 CASK_GIL_HELD void cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem,
                                    unsigned number, const char *prefix, ...)
     __attribute__((format(printf, 4, 5)));
+/* Raises the OSError subclass of the errno, with this text. */
+CASK_GIL_HELD void cask_pyerr_set_errno(int error, const char *text);
 
 #endif
