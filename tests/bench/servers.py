@@ -58,7 +58,7 @@ def wsgi(bench: Bench, module: pathlib.Path | None, daemon: bool) -> list[str]:
     if daemon:
         lines += [
             "WSGISocketPrefix run-",
-            "WSGIDaemonProcess bench threads=15",
+            f"WSGIDaemonProcess bench threads=15 home={bench.work}",
             "WSGIProcessGroup bench",
             "WSGIRestrictEmbedded On",
         ]
@@ -93,12 +93,15 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """One running httpd. `wrapper` is put before the command (valgrind); `threads` of httpd."""
+    """One running httpd. `wrapper` is put before the command (valgrind).
+
+    It has more `threads` than there are connections: when all are busy, it closes idle ones.
+    """
 
     bench: Bench
     name: str
     wrapper: list[str] = field(default_factory=list)
-    threads: int = 64
+    threads: int = 128
 
     def start(self, workload: Workload) -> None:
         """Start it and wait for the first right answer."""
