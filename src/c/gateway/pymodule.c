@@ -215,6 +215,13 @@ make_streams(struct cask_gate *gate)
     return status;
 }
 
+/* A path or name from the configuration, in the file system's encoding; NULL counts as "". */
+CASK_GIL_HELD static PyObject *
+text_of(const char *text)
+{
+    return PyUnicode_DecodeFSDefault(text != NULL ? text : "");
+}
+
 /* The attributes of mod_wsgi that do not change. */
 CASK_GIL_HELD static int
 add_attributes(struct cask_gate *gate)
@@ -241,9 +248,8 @@ make_settings(const struct cask_engine_config *config)
 {
     const int *httpd = config->httpd_version;
 
-    return Py_BuildValue("{sssssOs{s(iii)szszszsisi}}", "python_path",
-                         config->python_path != NULL ? config->python_path : "", "working_home",
-                         config->working_home != NULL ? config->working_home : "", "embedded",
+    return Py_BuildValue("{sNsNsOs{s(iii)szszszsisi}}", "python_path", text_of(config->python_path),
+                         "working_home", text_of(config->working_home), "embedded",
                          config->embedded ? Py_True : Py_False, "apache", "version", httpd[0],
                          httpd[1], httpd[2], "description", config->httpd_description, "build_date",
                          config->httpd_built, "mpm_name", config->mpm_name, "maximum_processes",
@@ -272,9 +278,9 @@ run_prepare(struct cask_gate *gate)
     PyObject *result = NULL;
 
     if (settings != NULL) {
-        globals = Py_BuildValue("{sOsOsOss}", "__builtins__", PyEval_GetBuiltins(), "module",
+        globals = Py_BuildValue("{sOsOsOsN}", "__builtins__", PyEval_GetBuiltins(), "module",
                                 gate->module, "settings", settings, "package_dir",
-                                config->package_dir != NULL ? config->package_dir : "");
+                                text_of(config->package_dir));
     }
     if (globals != NULL) {
         result = PyRun_String(program, Py_file_input, globals, globals);
