@@ -453,6 +453,20 @@ cask_wire_server_done(struct cask_wire_server *server, uint32_t thread_id,
 
 /* ---- the end ---- */
 
+/* Stops watching the listening socket for good. The kernel may have woken just this process for a
+ * connection that nobody has accepted yet, and wakes no other one for it: one is closed unseen, its
+ * owner dials again, and that wakes another process, which accepts all that wait. */
+static void
+give_up_listener(struct cask_wire_server *server)
+{
+    int fd = -1;
+
+    unwatch_listener(server);
+    if (cask_net_accept(server->config.listen_fd, &fd) == 0) {
+        cask_net_close(&fd);
+    }
+}
+
 void
 cask_wire_server_drain(struct cask_wire_server *server)
 {
@@ -460,7 +474,7 @@ cask_wire_server_drain(struct cask_wire_server *server)
     pthread_mutex_lock(&server->lock);
     if (server->state == SERVING) {
         server->state = DRAINING;
-        unwatch_listener(server);
+        give_up_listener(server);
         for (struct connection *c = server->connections; c != NULL; c = c->next) {
             /* A socket with room to write is an event at once: a thread looks whether a request is
              * waiting and says goodbye otherwise. */
@@ -486,7 +500,7 @@ cask_wire_server_stop(struct cask_wire_server *server)
     cask_assert_owner(server->owner);
     pthread_mutex_lock(&server->lock);
     if (server->state == SERVING) {
-        unwatch_listener(server);
+        give_up_listener(server);
     }
     leave(server);
     for (struct connection *c = server->connections; c != NULL; c = next) {
