@@ -433,6 +433,7 @@ start(struct cask_daemon *self, struct cask_problem *reterr_problem)
         .ops = self->ops,
         .spec = self->boot->spec,
         .listen_fd = self->boot->listen_fd,
+        .board = self->boot->board,
         .row = self->boot->row,
         .generation = self->boot->generation,
     };

@@ -215,6 +215,7 @@ make_server(struct cask_pool *pool, struct cask_problem *reterr_problem)
                 .python_version = pool->config.ops->python_version,
             },
         .socket_timeout_us = spec->socket_timeout_us,
+        .board = pool->config.board,
     };
 
     for (size_t i = 0; i < sizeof(config.terms.secret); i++) {

@@ -13,6 +13,7 @@
 #include "gateway/engine.h"
 #include "proc/spec.h"
 
+struct cask_board;
 struct cask_pool;
 struct cask_problem;
 
@@ -21,6 +22,7 @@ struct cask_pool_config {
     struct cask_engine *engine;         /* keep_ */
     const struct cask_group_spec *spec; /* keep_: threads, timeouts, limits, secret */
     int listen_fd;                      /* keep_ */
+    const struct cask_board *board;     /* keep_; of the group, read-only */
     uint32_t row;
     uint32_t generation;
 };

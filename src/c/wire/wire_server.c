@@ -27,6 +27,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "metrics/board.h"
 #include "platform/clock.h"
 #include "platform/net.h"
 #include "platform/problem.h"
@@ -61,6 +62,7 @@ struct cask_wire_server {
     pthread_mutex_t lock;           /* leaf: nothing inside waits */
     enum server_state state;        /* [lock:lock] */
     atomic_bool accept_paused;      /* [atomic] written with the lock held */
+    bool superseded;                /* [lock:lock] a later generation serves: accepts no more */
     struct connection *connections; /* [lock:lock] */
     struct connection *graveyard;   /* [lock:lock] closed since drain began, see (2) */
 };
@@ -320,7 +322,7 @@ enter_connection(struct cask_wire_server *server, int fd)
         connection->next->previous = connection;
     }
     server->connections = connection;
-    if (server->state == SERVING) {
+    if (server->state == SERVING && !server->superseded) {
         /* The kernel wakes the process that has watched longest: go to the end of its queue, so
          * that all processes of the group get their share of connections. */
         unwatch_listener(server);
@@ -328,6 +330,25 @@ enter_connection(struct cask_wire_server *server, int fd)
     }
     pthread_mutex_unlock(&server->lock);
     return connection;
+}
+
+/* The order to drain is on its way, but the requests that waited for the new generation are here
+ * already: they are hung up on without a word, dial again and wake a process of that generation. */
+static bool
+is_superseded(struct cask_wire_server *server)
+{
+    const struct cask_board *board = server->config.board;
+
+    if (board == NULL || cask_board_serving(board) <= server->config.terms.generation) {
+        return false;
+    }
+    pthread_mutex_lock(&server->lock);
+    if (server->state == SERVING && !server->superseded) {
+        server->superseded = true;
+        unwatch_listener(server);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return true;
 }
 
 /* A new connection, greeted; NULL when there is none. */
@@ -343,6 +364,10 @@ accept_connection(struct cask_wire_server *server)
             cask_log_debug(CASK_LOG_DEBUG, "cannot accept: errno %d", status);
             pause_accepting(server);
         }
+        return NULL;
+    }
+    if (is_superseded(server)) {
+        cask_net_close(&fd);
         return NULL;
     }
     connection = enter_connection(server, fd);

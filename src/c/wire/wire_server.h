@@ -23,12 +23,15 @@
 #include "wire/wire_job.h"
 
 struct cask_wire_server;
+struct cask_board;
 struct cask_problem;
 
 struct cask_wire_server_config {
     int listen_fd;                      /* keep_ */
     struct cask_wire_hello_terms terms; /* copied; threads: worker threads, ids from 1 */
     int64_t socket_timeout_us;          /* each single wait for httpd to read or send; 0: none */
+    const struct cask_board *board;     /* keep_; NULL: none. Once a later generation serves, no
+                                           connection is accepted any more */
 };
 
 int cask_wire_server_new(struct cask_wire_server **ret_server,
