@@ -15,6 +15,7 @@
 #include "wire/wire_client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -33,6 +34,9 @@
 #define MAX_CLOSED 8
 /* Times that a request gives way to one that claimed the same thread a moment earlier. */
 #define MAX_LOST_RACES 3
+/* Without HELLO although there should be a free thread: see nudge(). */
+#define FIRST_NUDGE_US (5 * CASK_CLOCK_MS)
+#define LAST_NUDGE_US  CASK_CLOCK_SECOND
 
 /* Idle connections to one process. */
 struct idle_row {
@@ -353,6 +357,56 @@ hello_problem(const struct cask_wire_client *client, int status, enum cask_frame
     return status;
 }
 
+/* A process of the serving generation has a thread that nobody has claimed. */
+static bool
+has_free_thread(const struct cask_wire_client *client)
+{
+    const struct cask_board *board = client->config.board;
+    uint32_t serving = cask_board_serving(board);
+
+    for (uint32_t i = 0; i < client->n_rows; i++) {
+        if (cask_board_row_state(board, i) == CASK_ROW_READY &&
+            cask_board_row_generation(board, i) == serving &&
+            cask_board_row_claims(board, i) < cask_board_row_threads(board, i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The kernel wakes one process for a connection. One that ends or begins to drain in that very
+ * moment takes the wake-up with it, and no other process learns of the connection. Another
+ * connection is another wake-up; whoever hears it accepts ours first. */
+static void
+nudge(const struct cask_wire_client *client)
+{
+    int fd = -1;
+
+    (void)cask_net_connect(client->config.socket_path, 0, &fd); /* a full queue needs none */
+    cask_net_close(&fd);
+}
+
+/* Waits for the first bytes of HELLO. 0 or ETIMEDOUT. */
+static int
+await_acceptance(const struct cask_wire_client *client, int fd, const struct dial *dial)
+{
+    int64_t pause_us = FIRST_NUDGE_US;
+
+    for (;;) {
+        int64_t soon_us = cask_clock_mono_us() + pause_us;
+        int status =
+            cask_net_wait(fd, POLLIN, soon_us < dial->queue_us ? soon_us : dial->queue_us, NULL);
+
+        if (status != ETIMEDOUT || soon_us >= dial->queue_us) {
+            return status;
+        }
+        if (dial->claimed != NO_ROW || has_free_thread(client)) {
+            nudge(client);
+        }
+        pause_us = pause_us * 2 < LAST_NUDGE_US ? pause_us * 2 : LAST_NUDGE_US;
+    }
+}
+
 /* Connects and waits for HELLO. EPIPE and ECONNRESET (without a problem): the process closed before
  * it said anything, another try is safe. */
 static int
@@ -369,6 +423,9 @@ dial_once(struct cask_wire_client *client, const struct dial *dial, struct cask_
         return connect_problem(client, status, reterr_problem);
     }
     status = cask_wire_hello_offer(fd, client->secret);
+    if (status == 0) {
+        status = await_acceptance(client, fd, dial);
+    }
     if (status == 0) {
         status = cask_wire_hello_await(fd, dial->queue_us, &hello, &defect);
     }
