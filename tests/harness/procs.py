@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+# What reading /proc gives for a process that is ending.
+GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def look(pid: int) -> Process | None:
     """What /proc says about one process, or None when it has gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("latin-1")
-    except (FileNotFoundError, ProcessLookupError):
+    except GONE:
         return None
     name, _, rest = text.partition("(")[2].rpartition(")")
     state, ppid, pgrp, session = rest.split()[:4]
@@ -79,7 +81,7 @@ def alive(pid: int) -> bool:
 def command_line(pid: int) -> str:
     try:
         data = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
+    except GONE:
         return ""
     return data.replace(b"\0", b" ").decode("utf-8", "replace").strip()
 
@@ -103,9 +105,9 @@ def descriptors(pid: int) -> dict[int, str]:
     found: dict[int, str] = {}
     try:
         paths = list(Path(f"/proc/{pid}/fd").iterdir())
-    except (FileNotFoundError, ProcessLookupError):
+    except GONE:
         return found
     for path in paths:
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        with contextlib.suppress(*GONE):
             found[int(path.name)] = str(path.readlink())
     return found
