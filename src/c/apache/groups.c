@@ -209,18 +209,22 @@ cask_groups_await_reload(const struct cask_config_group *group, uint32_t stale_g
     /* The daemon's report is on its way to the supervisor; it may also find that there is nothing
      * to start, because the changed script failed to load a moment ago. */
     int64_t first_us = now_us + REPORT_US < last_us ? now_us + REPORT_US : last_us;
-    bool woken = false; /* something changed on the board since we came */
+    uint32_t refusals = cask_board_refusals(board);
+    bool started = false; /* we have seen the successor start */
     int status = 0;
 
     while (group->spec.reload_wait_us > 0 && status == 0) {
         uint32_t change = cask_board_change(board);
-        bool starting = cask_board_starting(board);
+        bool starting = cask_board_starting(board, stale_generation);
 
         if (cask_board_serving(board) != stale_generation ||
-            cask_board_group(board) != CASK_GROUP_SERVING || (woken && !starting)) {
+            cask_board_group(board) != CASK_GROUP_SERVING) {
             return;
         }
+        if (!starting && (started || cask_board_refusals(board) != refusals)) {
+            return; /* the start failed, or there is none */
+        }
+        started = starting;
         status = cask_board_wait(board, change, starting ? last_us : first_us);
-        woken = true;
     }
 }

@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAGIC       0x43424433u /* changes with the layout */
+#define MAGIC       0x43424434u /* changes with the layout */
 #define ROWS_LIMIT  65536u
 #define CHILD_LIMIT 65536u
 
@@ -174,15 +174,30 @@ cask_board_set_serving(struct cask_board *board, uint32_t generation)
 void
 cask_board_set_starting(struct cask_board *board, bool starting)
 {
-    if (atomic_exchange(&board->head->starting, starting ? 1 : 0) != (starting ? 1 : 0)) {
+    unsigned replaced = starting ? atomic_load(&board->head->serving) : 0;
+
+    if (atomic_exchange(&board->head->replaced, replaced) != replaced) {
         announce_change(board);
     }
 }
 
 bool
-cask_board_starting(const struct cask_board *board)
+cask_board_starting(const struct cask_board *board, uint32_t generation)
 {
-    return atomic_load(&board->head->starting) == 1;
+    return atomic_load(&board->head->replaced) == generation && generation != 0;
+}
+
+void
+cask_board_refuse_start(struct cask_board *board)
+{
+    atomic_fetch_add(&board->head->refusals, 1);
+    announce_change(board);
+}
+
+uint32_t
+cask_board_refusals(const struct cask_board *board)
+{
+    return atomic_load(&board->head->refusals);
 }
 
 enum cask_group_state

@@ -54,6 +54,8 @@ void cask_board_set_group(struct cask_board *board, enum cask_group_state state,
 void cask_board_set_serving(struct cask_board *board, uint32_t generation);
 /* Whether a generation starts that will replace the serving one. */
 void cask_board_set_starting(struct cask_board *board, bool starting);
+/* A change was reported and nothing will start because of it. */
+void cask_board_refuse_start(struct cask_board *board);
 /* Takes a free row; -1 when there is none. */
 int cask_board_take_row(struct cask_board *board, uint32_t generation, uint32_t threads);
 void cask_board_set_row(struct cask_board *board, uint32_t row, enum cask_row_state state,
@@ -69,8 +71,10 @@ enum cask_group_state cask_board_group(const struct cask_board *board);
 /* Copies the reason of FAILED, NUL-terminated. */
 void cask_board_reason(const struct cask_board *board, char *ret_text, size_t size);
 uint32_t cask_board_serving(const struct cask_board *board);
-/* A reload is under way: its end shows as a change. */
-bool cask_board_starting(const struct cask_board *board);
+/* A successor of this generation starts; how that ends shows as a change. */
+bool cask_board_starting(const struct cask_board *board, uint32_t generation);
+/* How often cask_board_refuse_start() was called. */
+uint32_t cask_board_refusals(const struct cask_board *board);
 /* A number that changes with every change of state or serving generation; then wait until it
  * differs: 0, or ETIMEDOUT. */
 uint32_t cask_board_change(const struct cask_board *board);

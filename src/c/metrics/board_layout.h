@@ -35,7 +35,8 @@ struct cask_board_head {
     atomic_uint serving;  /* [shm:supervisor] generation */
     atomic_uint change;   /* [shm:supervisor] futex */
     atomic_uint suspect;  /* [atomic] 1: a child died while `moving`: count anew */
-    atomic_uint starting; /* [shm:supervisor] 1: a successor of the serving generation starts */
+    atomic_uint replaced; /* [shm:supervisor] generation whose successor starts; 0: none */
+    atomic_uint refusals; /* [shm:supervisor] reports of changes that led to no successor */
     /* [shm:supervisor] relaxed */
     _Alignas(CASK_BOARD_LINE) _Atomic uint64_t reason[CASK_BOARD_REASON_WORDS];
     _Alignas(CASK_BOARD_LINE) cask_board_counter waiting; /* [atomic] sum of the children's */

@@ -80,13 +80,6 @@ show_serving(struct cask_group *self, uint32_t generation)
     cask_board_set_group(self->board, CASK_GROUP_SERVING, NULL);
 }
 
-/* Wakes those who wait for a reload: nothing new will come for them. */
-static void
-show_unchanged(struct cask_group *self)
-{
-    cask_board_set_serving(self->board, cask_board_serving(self->board));
-}
-
 /* Those who wait for a reload are woken: it has ended, or there is none. */
 static void
 show_successor(struct cask_group *self)
@@ -257,7 +250,7 @@ generation_stale(struct cask_group *self, const struct cask_generation *generati
     case CASK_RELOAD_RUNNING:
         break;
     case CASK_RELOAD_HOPELESS:
-        show_unchanged(self);
+        cask_board_refuse_start(self->board); /* wakes those who wait for a reload */
         break;
     }
 }

@@ -126,9 +126,19 @@ test_states(void)
     change = cask_board_change(board);
     cask_board_set_starting(board, true); /* no change */
     CHECK_INT(cask_board_change(board), change);
-    CHECK(cask_board_starting(board));
+    CHECK(cask_board_starting(board, 7));
+    CHECK(!cask_board_starting(board, 6));
+    CHECK(!cask_board_starting(board, 0));
+    cask_board_set_serving(board, 8); /* the successor serves: nothing starts to replace it */
+    CHECK(!cask_board_starting(board, 8));
+    change = cask_board_change(board);
     cask_board_set_starting(board, false);
-    CHECK(!cask_board_starting(board));
+    CHECK(!cask_board_starting(board, 7));
+    CHECK(cask_board_change(board) != change);
+    change = cask_board_change(board);
+    CHECK_INT(cask_board_refusals(board), 0);
+    cask_board_refuse_start(board);
+    CHECK_INT(cask_board_refusals(board), 1);
     CHECK(cask_board_change(board) != change);
     cask_board_set_group(board, CASK_GROUP_SERVING, NULL);
     cask_board_reason(board, text, sizeof(text));
