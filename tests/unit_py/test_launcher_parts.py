@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mod_cask.common.errors import Failure, UsageError
 from mod_cask.launcher import check, httpd, identity, network, root
+from mod_cask.launcher.target import Target
 
 ME = identity.Identity("me", "us", os.geteuid(), os.getegid(), switch=False)
 
@@ -182,3 +185,54 @@ def test_interpreter_of_an_environment(tmp_path: Path) -> None:
 def test_interpreter_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no interpreter"):
         check.interpreter(tmp_path)
+
+
+def answer(**more: Any) -> dict[str, Any]:
+    facts = {
+        "soabi": "cpython-399-test", "libdir": "/nowhere", "instsoname": "libpython3.99.so.1.0",
+        "multiarch": "", "ldversion": "3.99", "prefix": sys.prefix, "base_prefix": "/nowhere",
+        "version": "3.99.1", "implementation": "cpython", "packages": [],
+    }  # fmt: skip
+    return {"facts": facts | more.pop("facts", {}), "engine": "/e", "callable": "app"} | more
+
+
+def checked(monkeypatch: pytest.MonkeyPatch, embedded: bool = False, **more: Any) -> check.Checked:
+    monkeypatch.setattr(check, "ask", lambda *_: answer(**more))
+    target = Target(Path("/"), "the target", module="m")
+    return check.check(target, ME, sys.executable, embedded)
+
+
+def test_answer_of_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checked(monkeypatch) == check.Checked("app", sys.prefix, "3.99.1")
+
+
+def test_missing_engine_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Failure, match=r"no engine for Python 3\.99\.1") as caught:
+        checked(monkeypatch, engine=None)
+    assert caught.value.remedy == f"run: {sys.executable} -m pip install mod-cask"
+
+
+def test_engine_the_user_cannot_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "_engine.cpython-399-test.so").touch()
+    with pytest.raises(Failure, match=r"user 'me' cannot use .*_engine"):
+        checked(monkeypatch, engine=None, facts={"packages": [str(tmp_path)]})
+
+
+def test_home_that_starts_another_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").touch()
+    with pytest.raises(Failure, match="which the server will start, is not"):
+        checked(monkeypatch, facts={"prefix": str(tmp_path)})
+
+
+def test_embedded_needs_a_shared_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="no shared library") as caught:
+        checked(monkeypatch, embedded=True)
+    assert "libpython3.99" in caught.value.remedy
+    (tmp_path / "libpython3.99.so.1.0").touch()
+    checked(monkeypatch, embedded=True, facts={"libdir": str(tmp_path)})
+
+
+def test_other_implementations(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Failure, match="is pypy, not CPython"):
+        checked(monkeypatch, facts={"implementation": "pypy"})

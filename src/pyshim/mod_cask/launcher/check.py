@@ -54,6 +54,11 @@ def check(target: Target, identity: Identity, python: str, embedded: bool) -> Ch
         raise unreadable(identity, answer["unreadable"])
     if answer["engine"] is None:
         raise no_engine(identity, python, facts)
+    if not starts_same(python, Path(facts["prefix"])):
+        raise Failure(
+            f"'{facts['prefix']}/bin/python3', which the server will start, is not '{python}'",
+            f"make a virtual environment and name that: {python} -m venv DIR",
+        )
     if "traceback" in answer:
         raise Failure(
             f"{target.found} cannot be imported by user '{identity.user}'",
@@ -133,6 +138,13 @@ def no_engine(identity: Identity, python: str, facts: dict[str, Any]) -> Failure
         f"mod_cask has no engine for Python {facts['version']} ('{python}')",
         f"run: {python} -m pip install mod-cask",
     )
+
+
+def starts_same(python: str, home: Path) -> bool:
+    """Groups are given a home, not a program: its python3, or python, must be the one checked."""
+    names = (home / "bin" / name for name in ("python3", "python"))
+    first = next((path for path in names if path.exists()), None)
+    return first is not None and first.samefile(python)
 
 
 def shared_library(facts: dict[str, Any]) -> bool:
