@@ -405,6 +405,7 @@ open_engine(struct cask_daemon *self, struct cask_problem *reterr_problem)
         .threads = spec->threads,
         .multiprocess = spec->processes_given,
         .multithread = spec->threads != 1,
+        .run_once = spec->threads == 1 && spec->maximum_requests == 1,
         .case_insensitive = spec->case_insensitive,
         .httpd_version = {spec->httpd_version[0], spec->httpd_version[1], spec->httpd_version[2]},
         .httpd_description = spec->httpd_description,
