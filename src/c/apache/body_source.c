@@ -328,6 +328,12 @@ cask_body_source_try(struct cask_body_source *source, char *buffer, size_t size,
     return read_some(source, buffer, size, APR_NONBLOCK_READ, reterr_problem);
 }
 
+void
+cask_body_source_expire(struct cask_body_source *source, struct cask_problem *ret_problem)
+{
+    (void)fail(source, ETIMEDOUT, ret_problem);
+}
+
 bool
 cask_body_source_ended(const struct cask_body_source *source)
 {

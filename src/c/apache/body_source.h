@@ -38,6 +38,10 @@ const struct cask_body_ops *cask_body_source_ops(void);
 ssize_t cask_body_source_try(struct cask_body_source *source, char *buffer, size_t size,
                              struct cask_problem *reterr_problem);
 
+/* The reader has waited for as long as httpd's Timeout: from now on reads fail with ETIMEDOUT, and
+ * httpd does not wait for the rest of the body either. Fills the problem. */
+void cask_body_source_expire(struct cask_body_source *source, struct cask_problem *ret_problem);
+
 /* Nothing is left to read: the end was seen. May still be false when only the end marker is left.
  */
 bool cask_body_source_ended(const struct cask_body_source *source);

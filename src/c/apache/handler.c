@@ -191,17 +191,20 @@ log_outcome(request_rec *r, enum cask_outcome outcome, const struct cask_problem
     }
 }
 
-/* The application has answered although the body did not come: the line is for the body. */
-static void
+/* What went wrong with the body, in its own words; false: nothing did. */
+static bool
 log_body(request_rec *r, struct cask_body_source *body)
 {
     struct cask_problem problem = {.number = 0};
     char none;
+    bool bad =
+        cask_body_source_error(body) != 0 && cask_body_source_try(body, &none, 0, &problem) < 0;
 
-    if (cask_body_source_error(body) != 0 && cask_body_source_try(body, &none, 0, &problem) < 0) {
+    if (bad) {
         cask_logsink_problem(r, &problem);
     }
     cask_problem_done(&problem);
+    return bad;
 }
 
 /* What httpd is told. The reply is complete, or this makes sure that it does not look so. */
@@ -213,10 +216,12 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
     int status = status_of(outcome, problem);
 
     if (outcome == CASK_OUTCOME_DONE && cask_reply_sink_finished(sink)) {
-        log_body(r, exchange->body);
+        (void)log_body(r, exchange->body); /* the application has answered all the same */
         return OK;
     }
-    log_outcome(r, outcome, problem);
+    if (outcome != CASK_OUTCOME_BODY_BAD || !log_body(r, exchange->body)) {
+        log_outcome(r, outcome, problem);
+    }
     if (cask_reply_sink_replaced(sink)) {
         return AP_FILTER_ERROR;
     }

@@ -386,9 +386,7 @@ timed_out(struct remote *remote, struct cask_problem *reterr_problem)
         if (cask_clock_mono_us() < remote->client_deadline_us) {
             return TURN_GO_ON;
         }
-        cask_problem_set(&remote->body_problem, 0, 715,
-                         "request body: the client sent nothing for Timeout");
-        remote->body_problem.error = ETIMEDOUT;
+        cask_body_source_expire(remote->body, &remote->body_problem);
         remote->wants_client = false;
         remote->body_ended = true;
         daemon_was_heard(remote);
