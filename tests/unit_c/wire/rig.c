@@ -315,3 +315,25 @@ rig_check_text(const struct rig_reply *reply, const char *text)
     CHECK_INT(cask_buf_len(&reply->body), strlen(text));
     CHECK(memcmp(reply->body.data + reply->body.begin, text, strlen(text)) == 0);
 }
+
+static void *
+rig_asker_main(void *context)
+{
+    struct rig_asker *asker = context;
+
+    asker->reply = rig_ask(asker->rig, asker->script, NULL, 0);
+    return NULL;
+}
+
+void
+rig_asker_start(struct rig_asker *asker, struct rig *rig, const char *script)
+{
+    *asker = (struct rig_asker){.rig = rig, .script = script};
+    CHECK_INT(pthread_create(&asker->thread, NULL, rig_asker_main, asker), 0);
+}
+
+void
+rig_asker_join(struct rig_asker *asker)
+{
+    CHECK_INT(pthread_join(asker->thread, NULL), 0);
+}

@@ -112,6 +112,15 @@ void rig_carry(struct cask_wire_call *call, const char *script, const char *body
                bool wants_continue, struct rig_reply *ret_reply);
 /* One whole request. */
 struct rig_reply rig_ask(struct rig *rig, const char *script, const char *body, size_t body_len);
+/* The same in a thread of its own. */
+struct rig_asker {
+    struct rig *rig;
+    const char *script;
+    struct rig_reply reply;
+    pthread_t thread;
+};
+void rig_asker_start(struct rig_asker *asker, struct rig *rig, const char *script);
+void rig_asker_join(struct rig_asker *asker);
 /* 200 with this text. */
 void rig_check_text(const struct rig_reply *reply, const char *text);
 void rig_reply_done(struct rig_reply *reply);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unit_c/wire/test_transport.c - client and server together: replies, bodies, ends of requests,
- * drains, several processes. */
+ * drains, the queue. */
 #include <poll.h>
 
 #include "rig.h"
@@ -252,35 +252,6 @@ test_body_error(void)
     rig_close(&rig);
 }
 
-struct asker {
-    struct rig *rig;
-    const char *script;
-    struct rig_reply reply;
-    pthread_t thread;
-};
-
-static void *
-asker_main(void *context)
-{
-    struct asker *asker = context;
-
-    asker->reply = rig_ask(asker->rig, asker->script, NULL, 0);
-    return NULL;
-}
-
-static void
-asker_start(struct asker *asker, struct rig *rig, const char *script)
-{
-    *asker = (struct asker){.rig = rig, .script = script};
-    CHECK_INT(pthread_create(&asker->thread, NULL, asker_main, asker), 0);
-}
-
-static void
-asker_join(struct asker *asker)
-{
-    CHECK_INT(pthread_join(asker->thread, NULL), 0);
-}
-
 /* A generation drains: its idle connections end, its running request is finished and hears GOAWAY,
  * and new requests go to its successor. */
 static void
@@ -289,11 +260,11 @@ test_drain(void)
     struct rig rig;
     struct rig_server next = {0};
     struct rig_reply reply;
-    struct asker asker;
+    struct rig_asker asker;
     uint32_t row;
 
     rig_open_serving(&rig, 2);
-    asker_start(&asker, &rig, "/wait"); /* one connection busy ... */
+    rig_asker_start(&asker, &rig, "/wait"); /* one connection busy ... */
     rig_wait_for(&rig.shared->entered, 1);
     reply = rig_ask(&rig, "/hello", NULL, 0); /* ... and one idle */
     rig_check_text(&reply, "hello 2 1");
@@ -309,7 +280,7 @@ test_drain(void)
     rig_reply_done(&reply);
 
     rig_open_gate(&rig);
-    asker_join(&asker);
+    rig_asker_join(&asker);
     rig_check_text(&asker.reply, "hello 2 1");
     CHECK(asker.reply.goaway);
     CHECK(!asker.reply.reusable);
@@ -348,130 +319,28 @@ static void
 test_queue(void)
 {
     struct rig rig;
-    struct asker busy;
-    struct asker waiting;
+    struct rig_asker busy;
+    struct rig_asker waiting;
     struct cask_problem problem = {0};
     struct cask_wire_call *call = NULL;
 
     rig_open_serving(&rig, 1);
-    asker_start(&busy, &rig, "/wait");
+    rig_asker_start(&busy, &rig, "/wait");
     rig_wait_for(&rig.shared->entered, 1);
     CHECK_INT(rig_checkout(&rig, RIG_SOON_US, &call, &problem), ETIMEDOUT);
     CHECK_INT(problem.number, 703);
     cask_problem_done(&problem);
-    asker_start(&waiting, &rig, "/hello");
+    rig_asker_start(&waiting, &rig, "/hello");
     while (cask_board_waiting(rig.board) == 0) {
         (void)poll(NULL, 0, 1);
     }
     rig_open_gate(&rig);
-    asker_join(&busy);
-    asker_join(&waiting);
+    rig_asker_join(&busy);
+    rig_asker_join(&waiting);
     rig_check_text(&busy.reply, "hello 2 1");
     rig_check_text(&waiting.reply, "hello 2 1");
     rig_reply_done(&busy.reply);
     rig_reply_done(&waiting.reply);
-    rig_close(&rig);
-}
-
-/* ---- several processes ---- */
-
-static pid_t
-start_process(struct rig *rig, uint32_t row, uint32_t threads)
-{
-    pid_t pid = fork();
-
-    CHECK(pid >= 0);
-    if (pid == 0) {
-        cask_process_begin(CASK_ROLE_DAEMON);
-        rig_server_start(rig, &rig->server, row, 1, threads);
-        for (;;) {
-            (void)pause();
-        }
-    }
-    cask_board_set_row(rig->board, row, CASK_ROW_READY, pid);
-    return pid;
-}
-
-static void
-end_process(pid_t pid)
-{
-    CHECK_INT(kill(pid, SIGKILL), 0);
-    CHECK_INT(waitpid(pid, NULL, 0), pid);
-}
-
-/* Four threads in two processes, four requests that do not end: each finds a thread at once, and
- * they are spread. The kernel passes over a process whose threads are all busy. */
-static void
-test_two_processes(void)
-{
-    struct rig rig;
-    struct asker askers[4];
-    uint32_t rows[2];
-    pid_t pids[2];
-
-    rig_open(&rig);
-    for (int i = 0; i < 2; i++) {
-        rows[i] = rig_row(&rig, 1, 2, getpid());
-        pids[i] = start_process(&rig, rows[i], 2);
-    }
-    for (int round = 0; round < 3; round++) {
-        int on_first = 0;
-
-        atomic_store(&rig.shared->entered, 0);
-        for (int i = 0; i < 4; i++) {
-            asker_start(&askers[i], &rig, "/wait");
-            rig_wait_for(&rig.shared->entered, i + 1); /* nobody waits behind another */
-        }
-        CHECK_INT(cask_board_row_claims(rig.board, rows[0]), 2);
-        CHECK_INT(cask_board_row_claims(rig.board, rows[1]), 2);
-        for (int i = 0; i < 4; i++) {
-            rig_open_gate(&rig);
-        }
-        for (int i = 0; i < 4; i++) {
-            asker_join(&askers[i]);
-            rig_check_text(&askers[i].reply, "hello 2 1");
-            on_first += askers[i].reply.row == rows[0];
-            rig_reply_done(&askers[i].reply);
-        }
-        CHECK_INT(on_first, 2);
-    }
-    end_process(pids[0]);
-    end_process(pids[1]);
-    rig_close(&rig);
-}
-
-/* A process is killed: idle connections to it are passed over, a request inside it is lost and is
- * not repeatable. */
-static void
-test_killed(void)
-{
-    struct rig rig;
-    struct asker asker;
-    struct rig_reply reply;
-    uint32_t row;
-    pid_t pid;
-
-    rig_open(&rig);
-    row = rig_row(&rig, 1, 2, getpid());
-    pid = start_process(&rig, row, 2);
-    asker_start(&asker, &rig, "/wait");
-    rig_wait_for(&rig.shared->entered, 1);
-    reply = rig_ask(&rig, "/hello", NULL, 0);
-    CHECK(reply.reusable);
-    rig_reply_done(&reply);
-    end_process(pid);
-    asker_join(&asker);
-    CHECK(asker.reply.status == EPIPE || asker.reply.status == ECONNRESET);
-    CHECK_INT(asker.reply.problem.number, 705);
-    CHECK(!asker.reply.unstarted);
-    rig_reply_done(&asker.reply);
-
-    pid = start_process(&rig, row, 2);
-    reply = rig_ask(&rig, "/hello", NULL, 0);
-    rig_check_text(&reply, "hello 2 1");
-    CHECK_INT(reply.served, 0);
-    rig_reply_done(&reply);
-    end_process(pid);
     rig_close(&rig);
 }
 
@@ -563,8 +432,6 @@ const struct unit_test unit_tests[] = {
     {"drain: running requests end, idle connections hear GOAWAY", test_drain, 0},
     {"GOAWAY is seen at check-out", test_goaway_at_checkout, 0},
     {"requests without a thread wait in the listen queue", test_queue, 0},
-    {"two processes: no request waits while one has a free thread", test_two_processes, 0},
-    {"a killed process", test_killed, 0},
     {"many requests at once", test_many, 0},
     {"httpd runs out of memory", test_client_short_of_memory, UNIT_TORTURE},
     {"a daemon runs out of memory", test_server_short_of_memory, UNIT_TORTURE},
