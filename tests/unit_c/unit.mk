@@ -45,13 +45,15 @@ unit_binaries = $(foreach test,$(UNIT_TESTS),$(UNIT_OUT)/$(1)/$(call unit_test_n
 define unit_source_rule
 $(call unit_object,$(1),$(2)): $(2) $(UNIT_HEADERS)
 	@mkdir -p $(UNIT_OUT)/$(1)
-	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
+	@echo "  $(1) $$(@F)"
+	@$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
 endef
 # $(1) flavour, $(2) test; rig*.c beside it is shared by the tests of a room
 define unit_test_rule
 $(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(wildcard $(dir $(2))rig*.c) \
     $(UNIT_DIR)unit.c $(UNIT_HEADERS) $(UNIT_OUT)/$(1)/libcask.a
-	$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) \
+	@echo "  $(1) $$(@F)"
+	@$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) \
 	    $(wildcard $(dir $(2))rig*.c) $(UNIT_DIR)unit.c $(UNIT_OUT)/$(1)/libcask.a $(UNIT_LIBS)
 endef
 define unit_flavour_rules
@@ -59,7 +61,7 @@ $(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))
 $(foreach test,$(UNIT_TESTS),$(eval $(call unit_test_rule,$(1),$(test))))
 $(UNIT_OUT)/$(1)/libcask.a: $(foreach source,$(UNIT_SRC),$(call unit_object,$(1),$(source)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach flavour,asan tsan,$(eval $(call unit_flavour_rules,$(flavour))))
 
