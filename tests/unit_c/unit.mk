@@ -72,16 +72,16 @@ unit_run = @set -e; for test in $(call unit_binaries,$(1)); do echo "== $${test\
 .PHONY: unit-c unit-c-build unit-c-build-tsan asan torture tsan fuzz
 unit-c-build: $(call unit_binaries,asan)
 unit-c-build-tsan: $(call unit_binaries,tsan)
-unit-c: unit-c-build
+unit-c: unit-c-build ## C unit tests under ASan and UBSan
 	$(call unit_run,asan,)
-torture: unit-c-build
+torture: unit-c-build ## the same while one allocation after the other fails
 	$(call unit_run,asan,--torture)
-asan: unit-c torture
-tsan: unit-c-build-tsan
+asan: unit-c torture ## both
+tsan: unit-c-build-tsan ## C unit tests under ThreadSanitizer
 	$(call unit_run,tsan,)
 
 UNIT_FUZZERS := $(wildcard $(UNIT_DIR)*/fuzz_*.c)
-fuzz:
+fuzz: ## libFuzzer on the decoders (needs clang)
 	@mkdir -p $(UNIT_OUT)/fuzz/corpus
 	@set -e; for fuzzer in $(UNIT_FUZZERS); do name=$$(basename $$fuzzer .c); \
 	    clang $(UNIT_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(UNIT_OUT)/fuzz/$$name \
