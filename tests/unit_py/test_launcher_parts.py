@@ -171,6 +171,23 @@ def test_root_of_another_user(tmp_path: Path) -> None:
         pass
 
 
+def test_reachable_folders(tmp_path: Path) -> None:
+    stranger = identity.Identity("x", "x", 12345, 12345, switch=True)
+    assert root.reachable(Path("/"), stranger)
+    (tmp_path / "a").mkdir(mode=0o700)
+    assert not root.reachable(tmp_path / "a", stranger)
+
+
+def test_private_tmpdir_is_not_used_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    stranger = identity.Identity("x", "x", 12345, 12345, switch=True)
+    assert root.temporary_folder(stranger) != tmp_path
+    assert root.temporary_folder(ME) == tmp_path
+
+
 # -- the interpreter -----------------------------------------------------------------------------
 
 

@@ -23,7 +23,7 @@ def opened(given: Path | None, identity: Identity) -> Iterator[Path]:
     """A folder that is ours alone; a temporary one is removed at the end."""
     if given is None:
         with contextlib.ExitStack() as stack:
-            path = Path(tempfile.mkdtemp(prefix="mod-cask-"))
+            path = Path(tempfile.mkdtemp(prefix="mod-cask-", dir=temporary_folder(identity)))
             stack.callback(shutil.rmtree, path, ignore_errors=True)
             prepare(path, identity)
             yield path
@@ -34,9 +34,36 @@ def opened(given: Path | None, identity: Identity) -> Iterator[Path]:
     except OSError as error:
         raise Failure(f"cannot make server root '{path}': {error.strerror}") from None
     inspect(path)
+    if not reachable(path.resolve().parent, identity):
+        raise Failure(f"user '{identity.user}' cannot reach server root '{path}'",
+                      "name a folder below one that everybody may enter")  # fmt: skip
     with locked(path):
         prepare(path, identity)
         yield path
+
+
+def reachable(folder: Path, identity: Identity) -> bool:
+    """Whether the server's user may pass through the folder and all above it."""
+    for path in (folder, *folder.parents):
+        facts = path.stat()
+        if facts.st_uid == identity.uid:
+            bit = stat.S_IXUSR
+        elif facts.st_gid == identity.gid:
+            bit = stat.S_IXGRP
+        else:
+            bit = stat.S_IXOTH
+        if not facts.st_mode & bit:
+            return False
+    return True
+
+
+def temporary_folder(identity: Identity) -> Path:
+    """TMPDIR, unless it is root's own and the server's user cannot reach it."""
+    candidates = [Path(name).resolve() for name in (tempfile.gettempdir(), "/tmp", "/var/tmp")]  # noqa: S108
+    for path in candidates:
+        if path.is_dir() and reachable(path, identity):
+            return path
+    return candidates[0]
 
 
 def inspect(path: Path) -> None:
