@@ -194,21 +194,18 @@ engine_load(struct cask_engine *engine, const struct cask_app *app,
     return outcome;
 }
 
+/* The request between entering and leaving its interpreter. Lines printed meanwhile, also while the
+ * script is loaded, belong to it. */
 CASK_GIL_ATTRIBUTE(no_thread_safety_analysis)
 static enum cask_outcome
-engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
-             struct cask_problem *reterr_problem)
+serve_inside(struct cask_interp *interp, struct cask_thread *thread,
+             const struct cask_exchange *exchange, struct cask_problem *reterr_problem)
 {
     const struct cask_request *request = exchange->request;
-    struct cask_thread *thread = NULL;
-    struct cask_interp *interp = NULL;
     struct cask_apps_entry *entry = NULL;
     PyObject *callable = NULL;
     enum cask_outcome outcome = CASK_OUTCOME_UNAVAILABLE;
 
-    if (find_place(engine, &request->app, &thread, &interp, reterr_problem) != 0) {
-        return CASK_OUTCOME_FAILED;
-    }
     if (!cask_gil_enter(interp, thread)) {
         (void)cask_problem_set(reterr_problem, ENOMEM, 512, "a thread cannot enter Python");
         return CASK_OUTCOME_UNAVAILABLE;
@@ -222,6 +219,27 @@ engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
         return outcome;
     }
     return cask_wsgi_serve(interp->gateway, thread, entry, callable, exchange, reterr_problem);
+}
+
+static enum cask_outcome
+engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
+             struct cask_problem *reterr_problem)
+{
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp = NULL;
+    const void *outer;
+    enum cask_outcome outcome;
+
+    if (find_place(engine, &exchange->request->app, &thread, &interp, reterr_problem) != 0) {
+        return CASK_OUTCOME_FAILED;
+    }
+    cask_wsgi_errors_flush(&engine->gateway);
+    outer = thread->serving;
+    thread->serving = exchange;
+    outcome = serve_inside(interp, thread, exchange, reterr_problem);
+    cask_wsgi_errors_flush(&engine->gateway); /* only what a failed load left */
+    thread->serving = outer;
+    return outcome;
 }
 
 static void

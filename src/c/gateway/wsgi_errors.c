@@ -16,10 +16,10 @@
 
 #include "gateway/engine.h"
 #include "gateway/pymodule.h"
-#include "gateway/wsgi_serve.h"
 #include "interp/threads.h"
 #include "platform/buf.h"
 #include "platform/process.h"
+#include "request/exchange.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,15 +45,13 @@ write_line(const struct cask_gateway *gateway, enum cask_log_level level, const 
            size_t len)
 {
     const struct cask_thread *thread = cask_threads_known(gateway->runtime);
-    const struct cask_wsgi_call *call = thread != NULL ? thread->serving : NULL;
+    const struct cask_exchange *exchange = thread != NULL ? thread->serving : NULL;
 
     if (len > 0 && line[len - 1] == '\r') {
         len -= 1;
     }
-    if (call != NULL && call->exchange->request->log != NULL) {
-        const struct cask_request *request = call->exchange->request;
-
-        request->log->write(request->log_context, level, line, len);
+    if (exchange != NULL && exchange->request->log != NULL) {
+        exchange->request->log->write(exchange->request->log_context, level, line, len);
     } else if (gateway->config->log != NULL) {
         gateway->config->log->write(gateway->config->log_context, level, line, len);
     } else {

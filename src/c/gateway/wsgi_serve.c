@@ -393,13 +393,10 @@ call_run(struct cask_wsgi_call *call, PyObject *steal_callable, struct cask_prob
 {
     struct cask_thread *thread = call->thread;
     enum cask_outcome outcome = CASK_OUTCOME_DONE;
-    void *outer = thread->serving;
     uint32_t outer_id = thread->serving_id;
     struct cask_interp *outer_interp = thread->inside;
 
     cask_wsgi_reply_reap(call->gate);
-    cask_wsgi_errors_flush(call->gate->gateway);
-    thread->serving = call;
     thread->serving_id = call->exchange->request->thread_id;
     thread->inside = call->gate->interp;
     if (call_application(call, steal_callable) != 0) {
@@ -407,8 +404,6 @@ call_run(struct cask_wsgi_call *call, PyObject *steal_callable, struct cask_prob
     }
     Py_DECREF(steal_callable);
     call_close(call);
-    cask_wsgi_errors_flush(call->gate->gateway);
-    thread->serving = outer;
     thread->serving_id = outer_id;
     thread->inside = outer_interp;
     if (thread->interrupted) {
@@ -458,5 +453,6 @@ cask_wsgi_serve(struct cask_gate *gate, struct cask_thread *thread, struct cask_
     call_init(&call, gate, thread, app, exchange);
     outcome = call_run(&call, steal_callable, reterr_problem);
     cask_gil_leave(gate->interp, thread);
+    cask_wsgi_errors_flush(gate->gateway); /* before the end of the reply ends the request */
     return call_end(&call, outcome, reterr_problem);
 }

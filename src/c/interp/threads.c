@@ -227,8 +227,7 @@ cask_threads_interrupt(struct cask_interp *interp, uint32_t serving_id, PyObject
 
     (void)pthread_mutex_lock(&runtime->mutex);
     for (thread = runtime->threads; thread != NULL; thread = thread->next) {
-        if (thread->inside == interp && thread->serving != NULL &&
-            thread->serving_id == serving_id) {
+        if (thread->inside == interp && thread->serving_id == serving_id) {
             thread->interrupted = true;
             ident = thread->ident;
             break;

@@ -20,9 +20,9 @@ struct cask_thread {
     PyThreadState **states;       /* [owner] by index of the interpreter */
     unsigned n_states;            /* [owner] */
     struct cask_interp *recent;   /* [owner] interpreter of its last request */
-    void *serving;                /* [gil] gateway's record of the request it serves, or NULL */
-    uint32_t serving_id;          /* [gil] thread_id of that request */
-    struct cask_interp *inside;   /* [gil] interpreter that serves it */
+    const void *serving;          /* [owner] the exchange it serves or loads for, or NULL */
+    uint32_t serving_id;          /* [gil] thread_id of the request, while inside */
+    struct cask_interp *inside;   /* [gil] the application runs, in this interpreter */
     bool interrupted;             /* [gil] an exception was sent to it */
     struct cask_thread *next;     /* [lock:runtime->mutex] */
 };

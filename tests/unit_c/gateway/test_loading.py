@@ -94,7 +94,9 @@ def test_broken_script(engine: Engine, text: str, words: str) -> None:
 def test_printed_while_loading(engine: Engine) -> None:
     answer = engine.serve("import sys\nsys.stdout.write('unfinished')\n" + GOOD % "x")
     assert answer.outcome == "DONE"
-    assert answer.of("process-log") == ["error unfinished"]
+    assert answer.log == ["error unfinished"]
+    engine.write("print('alone')\n" + GOOD % "x")
+    assert engine.ask("load").of("process-log") == ["error alone"]
 
 
 def test_changed_script(engine: Engine) -> None:
@@ -130,8 +132,8 @@ def test_changed_script_that_is_broken(engine: Engine) -> None:
 
 def test_unchanged_script_is_not_loaded_again(engine: Engine) -> None:
     text = "print('loading')\n" + GOOD % "one"
-    assert visit(engine, text).of("process-log") == ["error loading"]
-    assert visit(engine).of("process-log") == []
+    assert visit(engine, text).log == ["error loading"]
+    assert visit(engine).log == []
 
 
 def test_load_and_loaded(engine: Engine) -> None:
