@@ -149,9 +149,11 @@ static void
 push(struct cask_wire_client *client, struct cask_wire_peer *steal_peer)
 {
     struct idle_row *row = &client->rows[steal_peer->row];
+    uint32_t limit = cask_board_row_threads(client->config.board, steal_peer->row);
 
+    limit = limit < client->config.idle_limit ? limit : client->config.idle_limit;
     pthread_mutex_lock(&row->lock);
-    if (row->n_peers == row->capacity && row->capacity < client->config.idle_limit) {
+    if (row->n_peers == row->capacity && row->capacity < limit) {
         uint32_t capacity = row->capacity == 0 ? 4 : row->capacity * 2;
         struct cask_wire_peer *peers = reallocarray(row->peers, capacity, sizeof(*peers));
 
@@ -160,7 +162,7 @@ push(struct cask_wire_client *client, struct cask_wire_peer *steal_peer)
             row->capacity = capacity;
         }
     }
-    if (row->n_peers < row->capacity && row->n_peers < client->config.idle_limit) {
+    if (row->n_peers < row->capacity && row->n_peers < limit) {
         row->peers[row->n_peers] = *steal_peer;
         row->n_peers++;
         steal_peer->fd = -1; /* given to the row */

@@ -28,7 +28,7 @@ struct cask_wire_client_config {
     const unsigned char *secret; /* CASK_FRAME_SECRET_SIZE bytes; copied */
     struct cask_board *board;    /* keep_; the child has joined as board_child */
     uint32_t board_child;
-    uint32_t idle_limit; /* idle connections kept per process row */
+    uint32_t idle_limit; /* idle connections kept per process, no more than it has threads */
 };
 
 int cask_wire_client_new(struct cask_wire_client **ret_client,
