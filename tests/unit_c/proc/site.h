@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "metrics/board.h"
@@ -89,6 +91,8 @@ site_open(struct site *site, const char *mode)
 {
     const struct cask_board_size size = {.rows = 32, .children = 4};
 
+    /* Orphans come to us, not to a stranger who may not look after them. */
+    CHECK_INT(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
     memset(site, 0, sizeof(*site));
     site->children_fd = -1;
     (void)snprintf(site->folder, sizeof(site->folder), "/tmp/cask-unit-XXXXXX");
@@ -234,6 +238,7 @@ static bool
 is_gone(const struct site *site, long pid)
 {
     (void)site;
+    (void)waitpid((pid_t)pid, NULL, WNOHANG); /* an orphan has become ours */
     return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
