@@ -229,9 +229,10 @@ engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
     struct cask_interp *interp = NULL;
     const void *outer;
     enum cask_outcome outcome;
+    int status = find_place(engine, &exchange->request->app, &thread, &interp, reterr_problem);
 
-    if (find_place(engine, &exchange->request->app, &thread, &interp, reterr_problem) != 0) {
-        return CASK_OUTCOME_FAILED;
+    if (status != 0) {
+        return status == EBUSY ? CASK_OUTCOME_UNAVAILABLE : CASK_OUTCOME_FAILED;
     }
     cask_wsgi_errors_flush(&engine->gateway);
     outer = thread->serving;

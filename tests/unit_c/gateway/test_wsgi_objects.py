@@ -121,6 +121,23 @@ return []"""
     assert answer.of("process-log") == ["error elsewhere"]
 
 
+def test_lines_of_a_forked_child(engine: Engine) -> None:
+    """The parent's log is not the child's to write: its lines go to descriptor 2."""
+    body = """
+import os, sys
+pid = os.fork()
+if pid == 0:
+    os.dup2(os.open(environ['PATH_INFO'], os.O_WRONLY | os.O_CREAT), 2)
+    print('child')
+    os._exit(0)
+os.waitpid(pid, 0)
+print('parent')
+return []"""
+    target = engine.folder / "stderr"
+    assert engine.serve(app(body), PATH_INFO=str(target)).log == ["error parent"]
+    assert target.read_text() == "child\n"
+
+
 def test_long_line_is_split(engine: Engine) -> None:
     answer = engine.serve(app("print('x' * 20000)\nreturn []"))
     assert [len(line) - len("error ") for line in answer.log] == [8192, 8192, 3616]
