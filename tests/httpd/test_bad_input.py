@@ -185,16 +185,17 @@ def python_home_cases(site, bare_venv):
     """name -> (python-home, number of the warning); made so that looking can tell."""
     empty = site.root / "empty"
     empty.mkdir()
-    version = site.root / "v27"
-    (version / "bin").mkdir(parents=True)
-    (version / "lib" / "python2.7").mkdir(parents=True)
-    for name in ("python", "python3"):
-        (version / "bin" / name).symlink_to("/bin/true")
     cases = {
         "gone": (site.root / "nosuch", "CASK0102"),
         "empty": (empty, "CASK0102"),
-        "old": (version, "CASK0103"),
     }
+    for name, version in (("old", "2.7"), ("new", "3.99")):
+        home = site.root / name
+        (home / "bin").mkdir(parents=True)
+        (home / "lib" / f"python{version}").mkdir(parents=True)
+        for program in ("python", "python3"):
+            (home / "bin" / program).symlink_to("/bin/true")
+        cases[name] = (home, "CASK0103")
     if site.settings.root:
         closed = site.root / "closed"
         closed.mkdir()
@@ -220,8 +221,13 @@ def test_wrong_python_home_of_a_group(site, bare_venv):
     for name, (home, number) in cases.items():
         lines = [e for e in checked.stderr.splitlines() if f"'{name}'" in e or str(home) in e]
         assert [line for line in lines if number in line], f"{name}: {checked.stderr}"
+    missing = next(line for line in checked.stderr.splitlines() if "3.99" in line)
+    assert "pip install" in missing
     site.logs.allow(r"CASK010[2-6]|CASK042\d")
-    reasons = {"gone": "nosuch", "empty": "no bin/python3", "old": "2.7", "closed": "ermission"}
+    reasons = {
+        "gone": "nosuch", "empty": "no bin/python3", "old": "2.7", "new": "3.99",
+        "closed": "ermission",
+    }  # fmt: skip
     site.start()
     assert site.get("/good").text == "hello\n"
     for name in cases:

@@ -253,3 +253,38 @@ def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"version %d"]
 """
+
+
+@pytest.mark.only("daemon", reason="sockets of daemon groups")
+@pytest.mark.parametrize("prefix", ["relative/name", "absolute"])
+def test_socket_prefix(site, prefix):
+    """Where the groups' sockets lie; a relative prefix is taken from ServerRoot."""
+    folder = site.root / "relative"
+    folder.mkdir()
+    value = f"{folder}/name" if prefix == "absolute" else prefix
+    site.config.add(f"WSGISocketPrefix {value}")
+    site.serve("hello.py")
+    assert site.get("/").text == "hello\n"
+    sockets = [path for path in folder.iterdir() if path.is_socket()]
+    assert len(sockets) == 1
+    assert sockets[0].name.startswith(f"name.{site.pid}.")
+    assert [path for path in (site.root / "run").iterdir() if path.is_socket()] == []
+
+
+@pytest.mark.root
+@pytest.mark.only("daemon", reason="sockets of daemon groups")
+def test_socket_prefix_that_cannot_be_used(site):
+    """A folder that is not there: a warning names it, httpd starts, its requests get 503."""
+    site.config.add("WSGISocketPrefix nosuch/name")
+    path = site.add_app("hello.py", at="/daemon")
+    site.config.add(f"Alias /static {site.root}/htdocs")
+    (site.root / "htdocs" / "a.txt").write_text("static")
+    checked = site.check()
+    assert checked.returncode == 0
+    assert "CASK0111" in checked.stderr
+    assert "nosuch" in checked.stderr
+    site.logs.allow("CASK0")
+    site.start()
+    site.get("/daemon", 503)
+    assert site.get("/static/a.txt").text == "static"
+    assert path.exists()
