@@ -59,7 +59,8 @@ def reachable(folder: Path, identity: Identity) -> bool:
 
 def temporary_folder(identity: Identity) -> Path:
     """TMPDIR, unless it is root's own and the server's user cannot reach it."""
-    candidates = [Path(name).resolve() for name in (tempfile.gettempdir(), "/tmp", "/var/tmp")]  # noqa: S108
+    names = (tempfile.gettempdir(), "/tmp", "/var/tmp")  # noqa: S108
+    candidates = [Path(name).resolve() for name in names]
     for path in candidates:
         if path.is_dir() and reachable(path, identity):
             return path
