@@ -12,6 +12,7 @@ from harness import procs
 from harness.wait import wait_until
 
 SHM = Path("/dev/shm")
+LISTEN = "0A"  # state in /proc/net/tcp
 HARMLESS = ("/dev/", "/proc/", "/sys/", "/run/", "/var/run/", "/etc/")
 
 
@@ -43,6 +44,13 @@ def bound_sockets(root: Path) -> list[str]:
     """UNIX sockets some process still holds below root, unlinked ones and abstract ones as well."""
     rows = Path("/proc/net/unix").read_text().splitlines()
     return [row.split()[-1] for row in rows if str(root) in row]
+
+
+def connections(port: int) -> int:
+    """Connections that the server on this port still holds (loopback, IPv4)."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    mine = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port]
+    return sum(1 for row in mine if row[3] != LISTEN and row[9] != "0")
 
 
 def listening(root: Path) -> list[tuple[str, str]]:
