@@ -301,6 +301,7 @@ def info_file(engine: Path) -> Path:
 
 os.chdir(ROOT)
 setup(
+    license="Apache-2.0",
     packages=[
         *find_namespace_packages("src/pyshim", exclude=["*__pycache__*", "*.egg-info*"]),
         "mod_cask.apache.templates",
