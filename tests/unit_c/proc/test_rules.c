@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unit_c/proc/test_rules.c - the decisions of the supervisor and the daemons without processes:
- * states, delays, reloads, timeouts, lists, log lines.
+/* unit_c/proc/test_rules.c - the decisions of the supervisor and the daemons without either:
+ * states, delays, reloads, timeouts, lists, orphans, log lines.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "metrics/board.h"
 #include "platform/clock.h"
 #include "platform/net.h"
+#include "platform/problem.h"
 #include "proc/backoff.h"
 #include "proc/generation.h"
 #include "proc/loadlist.h"
 #include "proc/logline.h"
+#include "proc/orphans.h"
 #include "proc/pool.h"
 #include "proc/reload.h"
 #include "proc/stale.h"
@@ -251,6 +256,48 @@ test_log_lines(void)
     cask_net_close(&log_fd);
 }
 
+/* One that nobody collects counts as ended all the same. */
+static void
+test_orphans(void)
+{
+    const struct cask_board_size size = {.rows = 4, .children = 1};
+    struct cask_problem problem = {0};
+    struct cask_orphans *orphans = NULL;
+    struct cask_board *board = NULL;
+    siginfo_t info;
+    uint32_t next = 0;
+    int board_fd = -1;
+    pid_t pid = fork();
+    int row;
+
+    CHECK(pid >= 0);
+    if (pid == 0) {
+        (void)pause();
+        _exit(0);
+    }
+    CHECK_INT(cask_board_create(&size, &board_fd, &problem), 0);
+    CHECK_INT(cask_board_map(board_fd, true, &board, &problem), 0);
+    row = cask_board_take_row(board, 7, 1);
+    CHECK(row >= 0);
+    cask_board_set_row(board, (uint32_t)row, CASK_ROW_READY, pid);
+    CHECK_INT(cask_orphans_new(&orphans, board, &next, &problem), 0);
+    CHECK_INT(next, 8);
+    cask_orphans_tick(orphans, board);
+    CHECK_INT(cask_orphans_left(orphans), 1);
+    cask_orphans_supersede(orphans, board);
+    CHECK_INT(cask_board_row_state(board, (uint32_t)row), CASK_ROW_DRAINING);
+
+    CHECK_INT(kill(pid, SIGKILL), 0);
+    CHECK_INT(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    cask_orphans_tick(orphans, board);
+    CHECK_INT(cask_orphans_left(orphans), 0);
+    CHECK_INT(cask_board_row_state(board, (uint32_t)row), CASK_ROW_FREE);
+    CHECK_INT(waitpid(pid, NULL, 0), pid);
+    cask_orphans_free(orphans);
+    cask_board_free(board);
+    cask_net_close(&board_fd);
+}
+
 const struct unit_test unit_tests[] = {
     {"states of a generation", test_states, 0},
     {"a delay doubles", test_backoff, 0},
@@ -260,6 +307,7 @@ const struct unit_test unit_tests[] = {
     {"loaded applications, each once", test_loadlist, UNIT_TORTURE},
     {"not too many loaded applications", test_loadlist_limit, 0},
     {"stale scripts, each once", test_stale, UNIT_TORTURE},
+    {"orphans, also those that nobody collects", test_orphans, 0},
     {"lines of a daemon", test_log_lines, 0},
     {0},
 };
