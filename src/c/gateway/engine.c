@@ -13,6 +13,7 @@
 #include "gateway/engine.h"
 
 #include "gateway/apps.h"
+#include "gateway/forked.h"
 #include "gateway/pymodule.h"
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_serve.h"
@@ -187,6 +188,7 @@ engine_load(struct cask_engine *engine, const struct cask_app *app,
     }
     if (interp->gateway != NULL) {
         outcome = cask_apps_find(interp->gateway, app, NULL, &entry, &callable, reterr_problem);
+        cask_forked_leave(&engine->gateway);
         Py_XDECREF(callable);
     }
     cask_gil_leave(interp, thread);
@@ -202,6 +204,7 @@ serve_inside(struct cask_interp *interp, struct cask_thread *thread,
              const struct cask_exchange *exchange, struct cask_problem *reterr_problem)
 {
     const struct cask_request *request = exchange->request;
+    const struct cask_gate *gate;
     struct cask_apps_entry *entry = NULL;
     PyObject *callable = NULL;
     enum cask_outcome outcome = CASK_OUTCOME_UNAVAILABLE;
@@ -213,6 +216,8 @@ serve_inside(struct cask_interp *interp, struct cask_thread *thread,
     if (interp->gateway != NULL) {
         outcome = cask_apps_find(interp->gateway, &request->app, request, &entry, &callable,
                                  reterr_problem);
+        gate = interp->gateway;
+        cask_forked_leave(gate->gateway);
     }
     if (outcome != CASK_OUTCOME_DONE) {
         cask_gil_leave(interp, thread);

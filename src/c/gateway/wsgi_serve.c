@@ -17,6 +17,7 @@
 #include "gateway/wsgi_serve.h"
 
 #include "gateway/apps.h"
+#include "gateway/forked.h"
 #include "gateway/pymodule.h"
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_errors.h"
@@ -39,6 +40,11 @@ cask_wsgi_serve_begin_io(struct cask_wsgi_call *call)
 {
     PyThreadState *state;
 
+    if (cask_forked_is_child(call->gate->gateway)) {
+        PyErr_SetString(PyExc_RuntimeError,
+                        "the request belongs to the process that this one was forked from");
+        return -1;
+    }
     call->users += 1; /* with the GIL: who waits below reads only `busy` */
     if (call->busy) {
         state = cask_gil_drop();
@@ -395,11 +401,14 @@ call_run(struct cask_wsgi_call *call, PyObject *steal_callable, struct cask_prob
     enum cask_outcome outcome = CASK_OUTCOME_DONE;
     uint32_t outer_id = thread->serving_id;
     struct cask_interp *outer_interp = thread->inside;
+    int status;
 
     cask_wsgi_reply_reap(call->gate);
     thread->serving_id = call->exchange->request->thread_id;
     thread->inside = call->gate->interp;
-    if (call_application(call, steal_callable) != 0) {
+    status = call_application(call, steal_callable);
+    cask_forked_leave(call->gate->gateway);
+    if (status != 0) {
         outcome = judge_exception(call, reterr_problem);
     }
     Py_DECREF(steal_callable);

@@ -5,7 +5,7 @@
  * Touches: the signal_pipe of struct cask_process, which the signal handler reads.
  * Threads: the one that made it.
  * Fork:    calls from another process are refused; a signal that hits a forked child before it has
- *          called cask_process_begin() is not taken for one of ours.
+ *          called cask_process_begin() is not taken for one of ours: it has its default action.
  * Invariants:
  *   (1) an event is given only to the watch that was there when poll(2) looked: each watch has its
  *       own serial number, and the table is searched anew for every event;
@@ -202,6 +202,17 @@ cask_loop_timer_free(struct cask_loop_timer *timer)
     return NULL;
 }
 
+/* In a child that somebody forked, an application perhaps: a signal does there what it does in any
+ * process. It is blocked until the handler returns, then the second one arrives. */
+static void
+give_up_signal(int signal_number)
+{
+    const struct sigaction action = {.sa_handler = SIG_DFL};
+
+    (void)sigaction(signal_number, &action, NULL);
+    (void)raise(signal_number);
+}
+
 /* The handler of every signal: one byte into the pipe, if this is still the process of the loop. */
 static void
 note_signal(int signal_number)
@@ -210,7 +221,9 @@ note_signal(int signal_number)
     int fd = atomic_load(&process->signal_pipe);
     int saved = errno;
 
-    if (fd >= 0 && getpid() == process->pid) {
+    if (fd >= 0 && getpid() != process->pid) {
+        give_up_signal(signal_number);
+    } else if (fd >= 0) {
         unsigned char byte = (unsigned char)signal_number;
         ssize_t written = write(fd, &byte, 1); /* a full pipe has woken the loop already */
         (void)written;
