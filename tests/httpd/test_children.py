@@ -51,7 +51,7 @@ def test_a_thread_that_outlives_its_request(site):
     assert site.get("/leaves").text == "7"
 
 
-@pytest.mark.only("daemon", reason="httpd's handlers are its own affair")
+@pytest.mark.only("main", reason="Python forks in its main interpreter only")
 def test_a_child_is_not_deaf(site):
     site.serve("children.py")
     assert site.get("/is_terminated").text == "-15"

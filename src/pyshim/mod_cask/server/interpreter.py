@@ -4,6 +4,7 @@
 Everything here happens before any code of an application runs, and not on the path of a request.
 """
 
+import contextlib
 import importlib
 import importlib.util
 import os
@@ -32,6 +33,19 @@ def add_paths(python_path: str, working_home: str) -> None:
         sys.path[:] = added + [entry for entry in sys.path if entry not in added]
     if working_home:
         sys.path.insert(0, working_home)
+
+
+def free_children() -> None:
+    """A child that the application forks obeys signals; httpd's handlers are not its own, and
+    httpd's threads block most of them."""
+
+    def obey() -> None:
+        with contextlib.suppress(ValueError):  # not of the main interpreter
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    os.register_at_fork(after_in_child=obey)
 
 
 def restrict_signals(log: Callable[[int, str], None]) -> None:
@@ -94,6 +108,7 @@ def set_version() -> None:
 
 def prepare(module: types.ModuleType, settings: Settings) -> None:
     sys.argv = ["mod_wsgi"]
+    free_children()
     restrict_signals(module._log)
     add_paths(settings["python_path"], settings["working_home"])
     graft_package(module)
