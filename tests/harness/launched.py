@@ -16,7 +16,6 @@ from typing import Any
 import requests
 
 from harness import audit, procs
-from harness.site import Lease
 from harness.wait import wait_until
 
 HELLO = """
@@ -135,12 +134,6 @@ def server_user() -> pwd.struct_passwd:
     names = ("www-data", "apache", "http", "www", "_www", "nobody")
     known = {entry.pw_name: entry for entry in pwd.getpwall()}
     return next(known[name] for name in names if name in known)
-
-
-def free_port() -> int:
-    lease = Lease()
-    lease.release()
-    return lease.port
 
 
 Serve = Callable[..., Launched]

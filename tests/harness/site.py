@@ -12,7 +12,6 @@ import os
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from harness import audit, procs
 from harness.config import Config, Vhost, options
 from harness.gates import Stage
 from harness.logs import Entry, Logs, Mark
+from harness.ports import Lease
 from harness.raw import RawConnection
 from harness.settings import Flavour, Settings
 from harness.wait import wait_until
@@ -40,19 +40,6 @@ RUNNING: list[Site] = []
 
 class StartFailed(Exception):
     pass
-
-
-class Lease:
-    """A free port that stays ours: bound without listening, so that no one else is given it."""
-
-    def __init__(self) -> None:
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind(("127.0.0.1", 0))
-        self.port: int = self.sock.getsockname()[1]
-
-    def release(self) -> None:
-        self.sock.close()
 
 
 class Site:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from harness.launched import COMMAND, Launched, Serve, free_port
+from harness.launched import COMMAND, Launched, Serve
+from harness.ports import free_port
 
 
 @pytest.fixture

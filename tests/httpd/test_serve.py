@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.launched import COMMAND, HELLO, Launched, Serve, free_port, server_user, write
+from harness.launched import COMMAND, HELLO, Launched, Serve, server_user, write
+from harness.ports import free_port
 from harness.settings import settings
 from harness.wait import wait_until
 
