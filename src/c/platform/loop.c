@@ -267,7 +267,9 @@ open_signal_pipe(struct cask_loop *loop)
         cask_net_close(&loop->signal_pipe[1]);
         return status;
     }
-    process->pid = loop->owner; /* what the handler compares with, also without a begin() */
+    if (process->pid != loop->owner) { /* other threads may be reading it */
+        process->pid = loop->owner;    /* what the handler compares with, also without a begin() */
+    }
     atomic_store(&process->signal_pipe, loop->signal_pipe[1]);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -321,6 +322,30 @@ test_other_thread(void)
     close_all(&fixture);
 }
 
+static void *
+look_at_process(void *context)
+{
+    *(bool *)context = cask_process_get()->pid == getpid();
+    return NULL;
+}
+
+/* As in a daemon, whose workers serve before its loop takes the signals: a matter for tsan. */
+static void
+test_workers_before_signals(void)
+{
+    struct fixture fixture = {0};
+    pthread_t thread;
+    bool ours = false;
+
+    cask_process_begin(CASK_ROLE_DAEMON);
+    CHECK_INT(cask_loop_new(&fixture.loop, NULL), 0);
+    CHECK_INT(pthread_create(&thread, NULL, look_at_process, &ours), 0);
+    CHECK_INT(cask_loop_signal(fixture.loop, SIGUSR1, on_signal, &fixture), 0);
+    CHECK_INT(pthread_join(thread, NULL), 0);
+    CHECK(ours);
+    cask_loop_free(fixture.loop);
+}
+
 const struct unit_test unit_tests[] = {
     {"callbacks add and remove watches", test_descriptors, UNIT_TORTURE},
     {"many descriptors", test_many_descriptors, UNIT_TORTURE},
@@ -329,5 +354,6 @@ const struct unit_test unit_tests[] = {
     {"signals come through the pipe", test_signals, UNIT_TORTURE},
     {"a forked child's signal is not ours", test_signal_in_forked_child, 0},
     {"another thread writes and signals", test_other_thread, 0},
+    {"threads that run before signals are taken", test_workers_before_signals, 0},
     {0},
 };
