@@ -42,6 +42,15 @@ cask_log_level_name(enum cask_log_level level)
 }
 
 enum cask_log_level
+cask_log_level_of_peer(uint32_t level)
+{
+    if (level < CASK_LOG_CRIT) {
+        return CASK_LOG_CRIT;
+    }
+    return level < CASK_LOG_TRACE1 ? (enum cask_log_level)level : CASK_LOG_TRACE1;
+}
+
+enum cask_log_level
 cask_log_number_level(unsigned number)
 {
     for (size_t i = 0; i < sizeof(number_rows) / sizeof(number_rows[0]); i++) {

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The values are those of httpd's APLOG_* (http_log.h). */
 enum cask_log_level {
@@ -34,6 +35,9 @@ struct cask_log_sink {
 
 /* Names of levels as in LogLevel: "emerg" … "debug", "trace1". Never NULL. */
 const char *cask_log_level_name(enum cask_log_level level);
+/* The level that a process of another user gave a line. Above "crit" it stays there: syslog shows
+ * an emergency on every terminal. */
+enum cask_log_level cask_log_level_of_peer(uint32_t level);
 /* Level of a row of lognums.def; CASK_LOG_ERROR for an unknown number. */
 enum cask_log_level cask_log_number_level(unsigned number);
 

@@ -21,6 +21,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* since Linux 6.16 */
+#endif
+
 #ifndef SYS_close_range
 #define SYS_close_range 436 /* the same on every architecture */
 #endif
@@ -209,6 +213,14 @@ union control {
     char bytes[CMSG_SPACE(sizeof(int) * CASK_NET_MAX_FDS)];
     struct cmsghdr align;
 };
+
+void
+cask_net_refuse_fds(int fd)
+{
+    const int off = 0;
+
+    (void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
 
 int
 cask_net_send_fds(int fd, const struct iovec *parts, int n_parts, const int *fds, int n_fds,

@@ -39,6 +39,9 @@ int cask_net_send_fds(int fd, const struct iovec *parts, int n_parts, const int 
  * than CASK_NET_MAX_FDS descriptors: it is lost, and its descriptors are closed. */
 int cask_net_recv_fds(int fd, void *data, size_t size, size_t *ret_len, int *ret_fds, int max_fds,
                       int *ret_n_fds);
+/* No peer can send descriptors to this socket any more (EPERM for him), as far as the kernel can do
+ * that (Linux 6.16): to close one that somebody else made may take as long as he likes. */
+void cask_net_refuse_fds(int fd);
 /* poll(2) for one descriptor: 0 when ready (ret_revents may be NULL), ETIMEDOUT, or an errno. */
 int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
 int cask_net_set_nonblocking(int fd, bool on);

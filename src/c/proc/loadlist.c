@@ -64,6 +64,10 @@ cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app)
     struct cask_spec_app *added;
     char *block;
 
+    if ((uint64_t)app->script.len + app->callable.len + app->application_group.len >
+        CASK_LOADLIST_NAMES) {
+        return false;
+    }
     for (size_t i = 0; i < list->n_apps; i++) {
         if (same(list->apps[i].script, &app->script) &&
             same(list->apps[i].callable, &app->callable) &&

@@ -12,13 +12,16 @@
 #include "request/request.h"
 
 #define CASK_LOADLIST_LIMIT 256
+/* Bytes of the three names of one application; a path alone has at most PATH_MAX. */
+#define CASK_LOADLIST_NAMES 8192
 
 struct cask_loadlist;
 struct cask_problem;
 
 int cask_loadlist_new(struct cask_loadlist **ret_list, struct cask_problem *reterr_problem);
 struct cask_loadlist *cask_loadlist_free(struct cask_loadlist *list);
-/* Copies app into the list. False when it is there already, or there is no room or memory. */
+/* Copies app into the list. False when it is there already, its names are too long, or there is no
+ * room or memory. */
 bool cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app);
 /* The same with NUL-terminated names. */
 bool cask_loadlist_add_row(struct cask_loadlist *list, const struct cask_spec_app *row);

@@ -132,7 +132,7 @@ write_line(struct cask_logline_reader *reader, int log_fd, const char *line, siz
 
     if (len >= CASK_LOGLINE_MARK_SIZE && line[0] == MARK && line[1] >= '0' &&
         line[1] <= '0' + (int)CASK_LOG_TRACE1) {
-        level = (enum cask_log_level)(line[1] - '0');
+        level = cask_log_level_of_peer((uint32_t)(line[1] - '0'));
         line += CASK_LOGLINE_MARK_SIZE;
         len -= CASK_LOGLINE_MARK_SIZE;
     }

@@ -59,8 +59,10 @@ cask_worker_kill(struct cask_worker *worker, const char *why)
 {
     cask_log_debug(CASK_LOG_DEBUG, "group '%s': killing process %ld: %s", worker->config.spec->name,
                    (long)worker->pid, why);
-    worker->killed = true;
-    (void)kill(worker->pid, SIGKILL); /* not reaped yet: the number is still its own */
+    if (!worker->reaped) {
+        worker->killed = true;
+        (void)kill(worker->pid, SIGKILL);
+    }
 }
 
 static void
@@ -137,6 +139,9 @@ open_ends(struct cask_worker *self, int ret_far[2])
     int pipe_ends[2] = {-1, -1};
     int error = cask_channel_pair(channel);
 
+    if (error == 0) {
+        cask_net_refuse_fds(channel[0]); /* a daemon has none to give */
+    }
     if (error == 0 && pipe2(pipe_ends, O_CLOEXEC) != 0) {
         error = errno;
     }
@@ -367,6 +372,7 @@ explain_end(struct cask_worker *self, int status)
 void
 cask_worker_reaped(struct cask_worker *worker, int status)
 {
+    worker->reaped = true;
     read_channel(worker, INT16_MAX); /* its last words, a FAILED perhaps */
     if (worker->reader.fd >= 0) {
         (void)cask_logline_read(&worker->reader, worker->config.log->fd);

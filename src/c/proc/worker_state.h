@@ -34,6 +34,7 @@ struct cask_worker {
     int64_t became_ready_us;
     bool wants_out;
     bool killed;             /* by us, at a deadline */
+    bool reaped;             /* pid may be another process's by now */
     bool told;               /* to go, or it said itself that it goes */
     uint32_t python_version; /* of HELLO */
     const char *late;        /* what the present deadline is about */

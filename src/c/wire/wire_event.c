@@ -115,7 +115,7 @@ decode_log(const struct cask_frame *frame, const char *payload, struct cask_wire
 
     if (defect == CASK_FRAME_OK) {
         event->kind = CASK_WIRE_LOG;
-        event->level = level <= CASK_LOG_TRACE1 ? (enum cask_log_level)level : CASK_LOG_TRACE1;
+        event->level = cask_log_level_of_peer(level);
         event->data = payload + 4;
         event->data_len = frame->payload_len - 4;
     }

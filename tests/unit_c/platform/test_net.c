@@ -390,11 +390,34 @@ test_become_user(void)
     CHECK_INT(status, 0);
 }
 
+static void
+test_refuse_fds(void)
+{
+    struct iovec part = {.iov_base = (char[]){"x"}, .iov_len = 1};
+    const int number = 83; /* SO_PASSRIGHTS */
+    socklen_t size = sizeof(int);
+    int on = 0;
+    int pair[2];
+    int fd = STDERR_FILENO;
+    size_t len;
+
+    CHECK_INT(cask_net_pair(pair), 0);
+    cask_net_refuse_fds(pair[0]);
+    if (getsockopt(pair[0], SOL_SOCKET, number, &on, &size) == 0) { /* the kernel knows it */
+        CHECK_INT(cask_net_send_fds(pair[1], &part, 1, &fd, 1, &len), EPERM);
+    }
+    CHECK_INT(cask_net_send_fds(pair[1], &part, 1, NULL, 0, &len), 0);
+    CHECK_INT(cask_net_send_fds(pair[0], &part, 1, &fd, 1, &len), 0); /* one direction only */
+    cask_net_close(&pair[0]);
+    cask_net_close(&pair[1]);
+}
+
 const struct unit_test unit_tests[] = {
     {"listen, connect, accept", test_listen_connect, 0},
     {"listening that cannot be", test_listen_errors, 0},
     {"connecting waits for room in a full backlog", test_full_backlog, 0},
     {"descriptors travel with a message", test_send_fds, 0},
+    {"descriptors that nobody wants", test_refuse_fds, 0},
     {"all descriptors but some are closed", test_close_others, 0},
     {"segments are sealed and can be shared read-only", test_shm, 0},
     {"users and groups are looked up", test_users, 0},

@@ -197,6 +197,26 @@ test_loadlist_limit(void)
     cask_loadlist_free(list);
 }
 
+/* A daemon may say anything: 256 names of 64 KiB would fill the supervisor, and no specification
+ * could hold them. */
+static void
+test_loadlist_names(void)
+{
+    static char name[CASK_LOADLIST_NAMES + 1];
+    struct cask_app app = {.script = {name, CASK_LOADLIST_NAMES - 2}, .callable = STR("a")};
+    struct cask_loadlist *list = NULL;
+
+    memset(name, 'x', sizeof(name));
+    CHECK_INT(cask_loadlist_new(&list, NULL), 0);
+    app.application_group = (struct cask_str){"gg", 2};
+    CHECK(!cask_loadlist_add(list, &app));
+    app.application_group.len = 1;
+    CHECK(cask_loadlist_add(list, &app));
+    app.script.len = UINT32_MAX; /* not even looked at */
+    CHECK(!cask_loadlist_add(list, &app));
+    cask_loadlist_free(list);
+}
+
 static void
 test_stale(void)
 {
@@ -243,13 +263,15 @@ test_log_lines(void)
     CHECK_INT(cask_logline_read(&reader, log_fd), 0);
     CHECK_INT(write(ends[1], "o\x1b\n\n", 4), 4);
     CHECK_INT(write(ends[1], mark, sizeof(mark)), sizeof(mark));
-    CHECK_INT(write(ends[1], "three\nfour", 10), 10);
+    CHECK_INT(write(ends[1], "three\n", 6), 6);
+    CHECK_INT(write(ends[1], "\0010emergency\nfour", 16), 16); /* syslog would tell all terminals */
     cask_net_close(&ends[1]);
     CHECK_INT(cask_logline_read(&reader, log_fd), ECONNRESET);
     CHECK(pread(log_fd, text, sizeof(text) - 1, 0) > 0);
     CHECK(strstr(text, "] [wsgi:error] [pid 42] one\n") != NULL);
     CHECK(strstr(text, "] [wsgi:error] [pid 42] two\\x1b\n") != NULL);
     CHECK(strstr(text, "] [wsgi:warn] [pid 42] three\n") != NULL);
+    CHECK(strstr(text, "] [wsgi:crit] [pid 42] emergency\n") != NULL);
     CHECK(strstr(text, "] [wsgi:error] [pid 42] four\n") != NULL);
     CHECK_STR(reader.last, "four");
     cask_net_close(&ends[0]);
@@ -306,6 +328,7 @@ const struct unit_test unit_tests[] = {
     {"timeouts of a daemon", test_watchdog, 0},
     {"loaded applications, each once", test_loadlist, UNIT_TORTURE},
     {"not too many loaded applications", test_loadlist_limit, 0},
+    {"no endless names of loaded applications", test_loadlist_names, 0},
     {"stale scripts, each once", test_stale, UNIT_TORTURE},
     {"orphans, also those that nobody collects", test_orphans, 0},
     {"lines of a daemon", test_log_lines, 0},
