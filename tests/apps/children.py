@@ -2,6 +2,7 @@
 """An application that starts processes and threads of its own: the path says how."""
 
 import concurrent.futures
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 
+import mod_wsgi
 import stage
 
 
@@ -80,6 +82,14 @@ def reads(environ, write):
     return status_of(pid) + environ["wsgi.input"].read().decode()
 
 
+def logs(environ, write):
+    pid = os.fork()
+    if pid == 0:
+        mod_wsgi.LogHandler().emit(logging.makeLogRecord({"msg": "by the child", "levelno": 40}))
+        os._exit(7)
+    return status_of(pid)
+
+
 def runs(environ, write):
     program = [sys.executable, "-c", "print(6 * 7)"]
     done = subprocess.run(program, capture_output=True, check=True)
@@ -140,6 +150,7 @@ WAYS = (
     raises,
     writes,
     reads,
+    logs,
     runs,
     multiprocesses,
     executes,

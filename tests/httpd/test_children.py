@@ -40,6 +40,14 @@ def test_the_body_belongs_to_the_process_that_serves(site):
     assert reply.text == "1body"
 
 
+@pytest.mark.only("daemon", reason="about the connection to httpd")
+def test_a_forked_child_leaves_the_connection_alone(site):
+    """Its lines do not go where frames of the process that serves may be under way."""
+    site.serve("children.py")
+    with site.expects_log("^by the child$"):
+        assert site.get("/logs").text == "7"
+
+
 def test_a_thread_that_outlives_its_request(site):
     site.serve("children.py")
     site.stage.close_gate()

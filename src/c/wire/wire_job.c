@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "platform/clock.h"
 #include "platform/net.h"
@@ -31,6 +32,7 @@
 #define HEAD_TIMEOUT_US (10 * CASK_CLOCK_SECOND)
 
 struct cask_wire_job {
+    pid_t owner;                    /* [init] */
     pthread_t thread;               /* [owner] that serves the current request */
     int fd;                         /* [owner] -1 between requests */
     struct cask_buf head;           /* [owner] HEAD as received */
@@ -58,8 +60,9 @@ job_log(void *context, enum cask_log_level level, const char *line, size_t line_
 {
     struct cask_wire_job *job = context;
 
-    /* Threads of the application's own have no place in the stream of frames. */
-    if (job->fd < 0 || !pthread_equal(pthread_self(), job->thread) ||
+    /* Threads of the application's own have no place in the stream of frames, nor have processes
+     * that it forked. */
+    if (job->fd < 0 || getpid() != job->owner || !pthread_equal(pthread_self(), job->thread) ||
         cask_wire_output_log(&job->output, level, line, line_len) != 0) {
         log_to_process(level, line, line_len);
     }
@@ -80,6 +83,7 @@ cask_wire_job_new(struct cask_wire_job **ret_job, uint32_t thread_id, int64_t so
         cask_wire_job_free(job);
         return cask_problem_set(reterr_problem, ENOMEM, 711, "worker thread '%u'", thread_id);
     }
+    job->owner = getpid();
     job->fd = -1;
     job->request.thread_id = thread_id;
     job->input.timeout_us = socket_timeout_us;
