@@ -34,6 +34,9 @@
 #define MAX_CLOSED 8
 /* Times that a request gives way to one that claimed the same thread a moment earlier. */
 #define MAX_LOST_RACES 3
+/* Whoever claims without waiting looked at `waiting` before we began to wait: so much later he has
+ * his thread, and a row that is full is one whose last user has not yet given back his claim. */
+#define RACE_US CASK_CLOCK_MS
 /* Without HELLO although there should be a free thread: see nudge(). */
 #define FIRST_NUDGE_US (5 * CASK_CLOCK_MS)
 #define LAST_NUDGE_US  CASK_CLOCK_SECOND
@@ -272,6 +275,7 @@ keep_call(struct cask_wire_client *client, struct cask_wire_call *steal_call)
 struct dial {
     int64_t connect_us;
     int64_t queue_us;
+    int64_t race_us;  /* a full row met before is a race that we lost; NO_ROW only */
     uint32_t claimed; /* row whose thread we have claimed, or NO_ROW */
 };
 
@@ -486,7 +490,10 @@ dial_until_taken(struct cask_wire_client *client, struct dial *dial,
         int status = dial_once(client, dial, ret_peer, reterr_problem);
 
         if (status == 0) {
-            if (claim_accepted(client, &dial->claimed, ret_peer, lost < MAX_LOST_RACES)) {
+            bool give_way = lost < MAX_LOST_RACES &&
+                            (dial->claimed != NO_ROW || cask_clock_mono_us() < dial->race_us);
+
+            if (claim_accepted(client, &dial->claimed, ret_peer, give_way)) {
                 return 0;
             }
             lost++;
@@ -524,6 +531,7 @@ cask_wire_client_checkout(struct cask_wire_client *client, int64_t connect_us, i
     }
     if (dial.claimed == NO_ROW) {
         cask_board_wait_begin(board, client->config.board_child);
+        dial.race_us = cask_clock_deadline(RACE_US);
         status = dial_until_taken(client, &dial, &peer, reterr_problem);
         cask_board_wait_end(board, client->config.board_child);
     } else if (!take_idle(client, dial.claimed, &peer)) {

@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "rig.h"
+#include "wire/wire_hello.h"
 
 static pid_t
 start_process(struct rig *rig, uint32_t row, uint32_t threads)
@@ -149,9 +150,41 @@ test_lost_wakeup(void)
     rig_close(&rig);
 }
 
+/* The thread is free already, but its last user has not given back the claim yet: whoever has
+ * waited for it in the queue keeps it, instead of hanging up and joining the queue's end. */
+static void
+test_late_release(void)
+{
+    struct rig rig;
+    struct rig_asker asker;
+    struct cask_wire_hello_terms terms = {.httpd_uid = getuid(), .generation = 1, .threads = 1};
+    char byte = '\0';
+    int fd = -1;
+
+    rig_open(&rig);
+    terms.row = rig_row(&rig, 1, 1, getpid());
+    memcpy(terms.secret, rig.secret, sizeof(terms.secret));
+    cask_board_claim_accepted(rig.board, rig.child, terms.row);
+    rig_asker_start(&asker, &rig, "/hello");
+    CHECK_INT(cask_net_wait(rig.listen_fd, POLLIN, cask_clock_deadline(RIG_WAIT_US), NULL), 0);
+    CHECK_INT(cask_net_accept(rig.listen_fd, &fd), 0);
+    (void)poll(NULL, 0, 20); /* it waits in the queue */
+    CHECK_INT(cask_wire_hello_answer(fd, &terms, cask_clock_deadline(RIG_WAIT_US)), 0);
+    CHECK_INT(cask_net_wait(fd, POLLIN, cask_clock_deadline(RIG_WAIT_US), NULL), 0);
+    CHECK_INT(recv(fd, &byte, 1, 0), 1); /* the request, not a goodbye */
+    CHECK_INT(cask_board_row_claims(rig.board, terms.row), 2);
+    cask_net_close(&fd);
+    rig_asker_join(&asker);
+    CHECK_INT(cask_board_row_claims(rig.board, terms.row), 1);
+    rig_reply_done(&asker.reply);
+    cask_board_release(rig.board, rig.child, terms.row);
+    rig_close(&rig);
+}
+
 const struct unit_test unit_tests[] = {
     {"two processes: no request waits while one has a free thread", test_two_processes, 0},
     {"a killed process", test_killed, 0},
+    {"a claim that is given back late", test_late_release, 0},
     {"a wake-up that gets lost", test_lost_wakeup, 0},
     {0},
 };
