@@ -38,7 +38,10 @@ def total(bench: Bench, name: str, workload: Workload, count: int) -> int:
         serve(server.port, workload, count)
     finally:
         server.stop()
-    return sum(map(cost, out.iterdir()))
+    costs = [cost(profile) for profile in out.iterdir()]
+    if 0 in costs:
+        raise UnavailableError("a process was killed before it wrote its profile")
+    return sum(costs)
 
 
 def serve(port: int, workload: Workload, count: int) -> None:

@@ -58,7 +58,7 @@ def wsgi(bench: Bench, module: pathlib.Path | None, daemon: bool) -> list[str]:
     if daemon:
         lines += [
             "WSGISocketPrefix run-",
-            f"WSGIDaemonProcess bench threads=15 home={bench.work}",
+            f"WSGIDaemonProcess bench threads=15 home={bench.work} shutdown-timeout=60",
             "WSGIProcessGroup bench",
             "WSGIRestrictEmbedded On",
         ]
