@@ -22,6 +22,7 @@ WHERE = {
     "SERVER": "server, virtual host",
     "SCOPE": "server, virtual host, directory",
     "FILEINFO": "server, virtual host, directory, .htaccess (`AllowOverride FileInfo`)",
+    "AUTHCFG": "directory, .htaccess (`AllowOverride AuthConfig`)",
     "MAIN": "server (not in a virtual host)",
 }
 KINDS = {
@@ -96,22 +97,35 @@ def sentence(text: str) -> str:
 def default_text(value: str, kind: str) -> str:
     if kind == "FLAG":
         return "`On`" if value == "1" else "`Off`"
-    return "none" if value == "NULL" else f"`{value}`"
+    if kind == "HEAD":
+        return "`Auto`"
+    unset = value in ("NULL", "CASK_CONFIG_SEED_UNSET") or (kind == "TIME" and value == "0")
+    return "none" if unset else f"`{value}`"
+
+
+def where_of(row: Row) -> str:
+    return row.words[1] if row.words[1] in WHERE else "MAIN"
+
+
+def default_of(row: Row) -> str:
+    if row.macro == "CASK_DIRECTIVE_SCOPE":
+        return default_text(row.words[4], row.words[2])
+    if row.macro in ("CASK_DIRECTIVE_MAIN", "CASK_DIRECTIVE_INTERP"):
+        return default_text(row.words[3], row.words[1])
+    return "none"
 
 
 def directive(row: Row) -> str:
-    if row.macro == "CASK_DIRECTIVE_LINE":
-        name, where, _parser, syntax, help_text = row.words
-        default = "none"
-    elif row.macro == "CASK_DIRECTIVE_SCOPE":
-        name, where, kind, _field, fallback, syntax, help_text = row.words
-        default = default_text(fallback, kind)
-    else:
-        name, kind, _field, fallback, syntax, help_text = row.words
-        where, default = "MAIN", default_text(fallback, kind)
+    name, (syntax, help_text) = row.words[0], row.words[-2:]
+    title = f"{name}>" if name.startswith("<") else name
+    where = WHERE[where_of(row)]
+    if row.macro == "CASK_DIRECTIVE_INTERP":
+        where += ", `<WSGIInterpreterOptions>`"
+    if row.macro == "CASK_DIRECTIVE_IDLE":
+        help_text = f"accepted without effect: {help_text}"
     return (
-        f"## {name}\n\n`{name} {syntax}`\n\n"
-        f"| | |\n|---|---|\n| Where | {WHERE[where]} |\n| Default | {default} |\n\n"
+        f"## {title.replace('<', '&lt;')}\n\n`{name} {syntax}`\n\n"
+        f"| | |\n|---|---|\n| Where | {where} |\n| Default | {default_of(row)} |\n\n"
         f"{sentence(help_text)}\n\n"
     )
 

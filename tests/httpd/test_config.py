@@ -44,9 +44,8 @@ ERRORS = {
     "negative": ("WSGIDaemonProcess a maximum-requests=-1", "maximum-requests=-1 is refused"),
     "unit": (
         "WSGIDaemonProcess a request-timeout=5d",
-        "request-timeout=5d is refused: allowed is a whole number of seconds, or one with ms, s, m",
+        "request-timeout=5d is refused: allowed is a number of seconds, or one with ms, s, m",
     ),
-    "fraction": ("WSGIDaemonProcess a queue-timeout=0.5", "queue-timeout=0.5 is refused"),
     "umask": ("WSGIDaemonProcess a umask=88", "umask=88 is refused: allowed is an octal number"),
     "relative home": ("WSGIDaemonProcess a home=x", "home=x is refused: allowed is an absolute"),
     "root": ("WSGIDaemonProcess a user=root", "user=root is refused: allowed is any user but root"),

@@ -311,9 +311,15 @@ cask_check_warn(server_rec *main_server, apr_pool_t *ptemp)
     struct cask_config_group **groups = (struct cask_config_group **)main_config->group_list->elts;
     const struct cask_config_mention *mentions =
         (const struct cask_config_mention *)main_config->mentions->elts;
+    const struct cask_config_idle *idles =
+        (const struct cask_config_idle *)main_config->idles->elts;
 
     for (int i = 0; i < main_config->mentions->nelts; i++) {
         check_mention(main_config, &mentions[i], ptemp);
+    }
+    for (int i = 0; i < main_config->idles->nelts; i++) {
+        cask_notice_server(idles[i].server, ptemp, idles[i].number, "%s at %s has no effect: %s",
+                           idles[i].directive, idles[i].location, idles[i].why);
     }
     for (int i = 0; i < main_config->group_list->nelts; i++) {
         check_group(groups[i], ptemp);

@@ -11,16 +11,24 @@
 
 #include "platform/process.h"
 
-#include <string.h>
+#include <apr_strings.h>
 
 /* Which of both values counts: the inner one if it is set. */
 #define INNER_FLAG(inner, outer)  ((inner) >= 0 ? (inner) : (outer))
+#define INNER_HEAD(inner, outer)  INNER_FLAG(inner, outer)
 #define INNER_NAME(inner, outer)  ((inner) != NULL ? (inner) : (outer))
 #define INNER_GROUP(inner, outer) INNER_NAME(inner, outer)
 
-#define UNSET_FLAG  (-1)
-#define UNSET_NAME  NULL
-#define UNSET_GROUP NULL
+#define UNSET_FLAG   (-1)
+#define UNSET_HEAD   (-1)
+#define UNSET_LEVEL  (-1)
+#define UNSET_SEED   CASK_CONFIG_SEED_UNSET
+#define UNSET_TIME   0
+#define UNSET_NAME   NULL
+#define UNSET_GROUP  NULL
+#define UNSET_TEXT   NULL
+#define UNSET_TEXTS  NULL
+#define UNSET_ROOTED NULL
 
 void *
 cask_config_server_new(apr_pool_t *pool, server_rec *server)
@@ -50,13 +58,20 @@ cask_config_dir_new(apr_pool_t *pool,
     struct cask_config_dir *config = apr_pcalloc(pool, sizeof(*config));
 
     (void)dir;
-#define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help)
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     config->scope.field = UNSET_##kind;
-#define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help)
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_SCOPE
     return config;
+}
+
+/* Both tables in one; the inner entry of a name counts. */
+static apr_hash_t *
+overlay(apr_pool_t *pool, apr_hash_t *inner, apr_hash_t *outer)
+{
+    if (inner == NULL || outer == NULL) {
+        return INNER_NAME(inner, outer);
+    }
+    return apr_hash_overlay(pool, inner, outer);
 }
 
 void *
@@ -68,20 +83,32 @@ cask_config_dir_merge(apr_pool_t *pool, void *base, void *add)
 
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     config->scope.field = INNER_##kind(inner->scope.field, outer->scope.field);
+#define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help) \
+    config->scope.field = INNER_NAME(inner->scope.field, outer->scope.field);
+#define CASK_DIRECTIVE_SCRIPT(name, where, field, syntax, help) \
+    config->scope.field = INNER_NAME(inner->scope.field, outer->scope.field);
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_SCOPE
+    config->scope.handler_scripts =
+        overlay(pool, inner->scope.handler_scripts, outer->scope.handler_scripts);
     return config;
 }
 
 void
 cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope *ret_scope)
 {
+    *ret_scope = dir->scope;
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     ret_scope->field = INNER_##kind(dir->scope.field, fallback);
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_SCOPE
-#undef CASK_DIRECTIVE_MAIN
-#undef CASK_DIRECTIVE_LINE
+}
+
+struct cask_config_interp
+cask_config_interp_unset(void)
+{
+    return (struct cask_config_interp){
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) .field = UNSET_##kind,
+#include "apache/directives.def"
+    };
 }
 
 bool
@@ -110,10 +137,39 @@ cask_config_main_begin(apr_pool_t *pconf)
 {
     struct cask_config_main *config = apr_pcalloc(pconf, sizeof(*config));
 
-    config->restrict_embedded = -1;
+#define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) config->field = UNSET_##kind;
+#include "apache/directives.def"
+    config->pool = pconf;
+    config->interp = cask_config_interp_unset();
+    config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_config_interp_layer));
+    config->imports = apr_array_make(pconf, 0, sizeof(struct cask_config_script));
+    config->idles = apr_array_make(pconf, 0, sizeof(struct cask_config_idle));
     config->groups = apr_hash_make(pconf);
     config->group_list = apr_array_make(pconf, 4, sizeof(struct cask_config_group *));
     config->mentions = apr_array_make(pconf, 8, sizeof(struct cask_config_mention));
     cask_process_get()->room_state = config;
     apr_pool_cleanup_register(pconf, config, main_end, apr_pool_cleanup_null);
+}
+
+bool
+cask_config_is_startup(const cmd_parms *cmd)
+{
+    return cmd->pool == cask_config_main()->pool;
+}
+
+const char *
+cask_config_location(const cmd_parms *cmd)
+{
+    return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+}
+
+void
+cask_config_mention_group(const cmd_parms *cmd, const char *name)
+{
+    struct cask_config_mention *mention = apr_array_push(cask_config_main()->mentions);
+
+    mention->directive = cmd->cmd->name;
+    mention->name = name;
+    mention->server = cmd->server;
+    mention->location = cask_config_location(cmd);
 }

@@ -37,6 +37,18 @@ struct cask_config_group {
     struct cask_wire_client *client;
 };
 
+/* A script that a directive names with options: handler, import, dispatch, access and
+ * authentication. NULL or -1: not given; groups may hold %{…}, %{GLOBAL} is "". */
+struct cask_config_script {
+    const char *directive;
+    const char *path; /* absolute */
+    const char *process_group;
+    const char *application_group;
+    int pass_authorization;
+    server_rec *server;   /* where it was named */
+    const char *location; /* "file:line" */
+};
+
 /* WSGIScriptAlias, WSGIScriptAliasMatch. */
 struct cask_config_alias {
     const char *alias; /* URL prefix, or the regex text */
@@ -59,15 +71,67 @@ struct cask_config_mention {
     const char *location; /* "file:line" */
 };
 
-/* Values that a server and a directory can have: the rows CASK_DIRECTIVE_SCOPE of directives.def.
- * Values at server level are kept in the server's own directory record (lookup_defaults). */
+/* WSGIMapHEADToGET. */
+enum cask_config_head {
+    CASK_CONFIG_HEAD_OFF = 0,
+    CASK_CONFIG_HEAD_ON = 1,
+    CASK_CONFIG_HEAD_AUTO = 2,
+};
+
+/* WSGIPythonHashSeed, beside 0 to 4294967295. */
+#define CASK_CONFIG_SEED_UNSET  (-1)
+#define CASK_CONFIG_SEED_RANDOM (-2)
+
+/* Values that a server and a directory can have: the rows SCOPE, LIST and SCRIPT of directives.def,
+ * and the handler scripts. Values at server level are kept in the server's own directory record
+ * (lookup_defaults). Numbers: -1 unset; pointers: NULL unset. */
 struct cask_config_scope {
-    const char *process_group; /* NULL unset; may hold %{…} */
+    const char *process_group; /* may hold %{…}; "%{GLOBAL}" as written */
     const char *application_group;
     const char *callable_object;
-    int pass_authorization; /* -1 unset */
+    int pass_authorization;
+    int pass_apache_request;
     int chunked_request;
     int script_reloading;
+    int error_override;
+    int enable_sendfile;
+    int ignore_activity;
+    int head_to_get;                            /* enum cask_config_head */
+    const apr_array_header_t *restrict_process; /* const char *: as written */
+    const apr_array_header_t *trusted_headers;  /* const char *: lower case */
+    const apr_array_header_t *trusted_proxies;  /* apr_ipsubnet_t * */
+    const struct cask_config_script *dispatch_script;
+    const struct cask_config_script *access_script;
+    const struct cask_config_script *auth_user_script;
+    const struct cask_config_script *auth_group_script;
+    apr_hash_t *handler_scripts; /* name → struct cask_config_script *, inner over outer */
+};
+
+/* Values that can differ from interpreter to interpreter: the rows INTERP. -1, 0 and NULL unset. */
+struct cask_config_interp {
+    int per_interpreter_gil;
+    int free_threading;
+    int restrict_stdin;
+    int restrict_stdout;
+    int restrict_signal;
+    int64_t switch_interval_us;
+    const char *python_path;
+};
+
+/* <WSGIInterpreterOptions>. */
+struct cask_config_interp_layer {
+    const char *process_group; /* NULL: any; "": httpd's children */
+    const char *application_group;
+    struct cask_config_interp values;
+};
+
+/* A line without effect (rows IDLE), to be told once. */
+struct cask_config_idle {
+    const char *directive;
+    unsigned number; /* of lognums.def */
+    const char *why;
+    server_rec *server;
+    const char *location; /* "file:line" */
 };
 
 struct cask_config_server {
@@ -78,15 +142,28 @@ struct cask_config_dir {
     struct cask_config_scope scope;
 };
 
-/* Values of the main server only (rows CASK_DIRECTIVE_MAIN), and what the whole server shares. */
+/* Values of the main server only (rows MAIN; -1 and NULL unset), and what the whole server has. */
 struct cask_config_main {
     const char *python_home;
-    const char *python_path;
-    const char *socket_prefix;      /* absolute after cask_resolve_config() */
-    int restrict_embedded;          /* -1 unset */
+    const char *python_eggs;
+    apr_array_header_t *python_warnings; /* const char *; NULL: none */
+    int64_t python_optimize;
+    int64_t python_hash_seed; /* or CASK_CONFIG_SEED_… */
+    int64_t slow_request_us;  /* 0: off */
+    int dont_write_bytecode;
+    int destroy_interpreter;
+    int case_sensitivity;
+    int restrict_embedded;
+    const char *socket_prefix;             /* absolute after cask_resolve_config() */
+    struct cask_config_interp interp;      /* of every interpreter, unless a layer says otherwise */
+    apr_array_header_t *interp_layers;     /* struct cask_config_interp_layer, in order */
+    struct cask_config_interp *open_layer; /* while a section is read: where its values go */
     apr_hash_t *groups;             /* name → struct cask_config_group *, of the whole server */
     apr_array_header_t *group_list; /* struct cask_config_group *: in order of definition */
+    apr_array_header_t *imports;    /* struct cask_config_script: WSGIImportScript, in order */
     apr_array_header_t *mentions;   /* struct cask_config_mention */
+    apr_array_header_t *idles;      /* struct cask_config_idle */
+    apr_pool_t *pool;               /* the records' own; configuration is read into it */
     /* set by cask_resolve_config() */
     const struct cask_python *embedded_python; /* never NULL afterwards; look at its faults */
     apr_array_header_t *embedded_apps;         /* struct cask_spec_app: to load in each child; not
@@ -124,7 +201,16 @@ cask_config_of_server_level(const server_rec *server)
 }
 /* The given values with the defaults of directives.def where unset. */
 void cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope *ret_scope);
+/* An empty set of interpreter values. */
+struct cask_config_interp cask_config_interp_unset(void);
 /* WSGIRestrictEmbedded as it is in force. */
 bool cask_config_restrict_embedded(const struct cask_config_main *main_config);
+/* Is this a line of the server's configuration? False for one of .htaccess, which is read on a
+ * request thread: shared records must be left alone. */
+bool cask_config_is_startup(const cmd_parms *cmd);
+/* "file:line" of the directive. */
+const char *cask_config_location(const cmd_parms *cmd);
+/* Remembers that a daemon group was named here, for checks of the whole configuration. */
+void cask_config_mention_group(const cmd_parms *cmd, const char *name);
 
 #endif

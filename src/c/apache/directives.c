@@ -1,36 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/directives.c - the rows of directives.def at work: the command table and its parsers.
+/* apache/directives.c - the rows of directives.def at work: the command table, and the directives
+ * that are a value or a list of values.
  *
  * Owns:    nothing; what is read goes to the records of apache/config, in cmd->pool.
- * Touches: apache/daemon_options, apache/values.
- * Threads: configuration time, single-threaded; rows FILEINFO also on request threads (.htaccess),
- *          where they write to a record of that request only.
+ * Touches: apache/values; the parsers of directives with a syntax of their own.
+ * Threads: configuration time, single-threaded; rows FILEINFO and AUTHCFG also on request threads
+ *          (.htaccess), where they write to a record of that request only.
  *
  * A parser returns NULL or the whole text of an error; httpd puts file and line before it.
  */
 #include "apache/directives.h"
 
 #include "apache/config.h"
-#include "apache/daemon_options.h"
+#include "apache/group_directive.h"
+#include "apache/idle_directives.h"
+#include "apache/interp_options.h"
+#include "apache/script_directives.h"
 #include "apache/values.h"
-#include "apache/words.h"
-#include "proc/spec.h"
+#include "platform/clock.h"
 
-#include <ap_regex.h>
+#include <apr_lib.h>
+#include <apr_network_io.h>
 #include <apr_strings.h>
 
 #include <string.h>
+#include <strings.h>
 
 #define WHERE_SERVER   RSRC_CONF
+#define WHERE_MAIN     RSRC_CONF
 #define WHERE_SCOPE    (RSRC_CONF | ACCESS_CONF)
 #define WHERE_FILEINFO OR_FILEINFO
+#define WHERE_AUTHCFG  OR_AUTHCFG
 
 enum kind {
     KIND_FLAG,
     KIND_GROUP,
+    KIND_HEAD,
+    KIND_HEADER,
+    KIND_LEVEL,
     KIND_NAME,
-    KIND_TEXT,
+    KIND_NETWORK,
     KIND_ROOTED,
+    KIND_SEED,
+    KIND_TEXT,
+    KIND_TEXTS,
+    KIND_TIME,
 };
 
 /* Where the value of a row goes: an offset into the record of its family. */
@@ -40,43 +54,92 @@ struct row {
 };
 
 enum row_number {
-#define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help)
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) ROW_##name,
+#define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help)            ROW_##name,
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help)         ROW_##name,
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help)       ROW_##name,
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_LINE
-#undef CASK_DIRECTIVE_SCOPE
-#undef CASK_DIRECTIVE_MAIN
 };
 
 static const struct row rows[] = {
-#define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help)
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
+    {KIND_##kind, offsetof(struct cask_config_scope, field)},
+#define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help) \
     {KIND_##kind, offsetof(struct cask_config_scope, field)},
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) \
     {KIND_##kind, offsetof(struct cask_config_main, field)},
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) \
+    {KIND_##kind, offsetof(struct cask_config_interp, field)},
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_LINE
-#undef CASK_DIRECTIVE_SCOPE
-#undef CASK_DIRECTIVE_MAIN
 };
 
 static const char *
-location_of(const cmd_parms *cmd)
+read_head(const char *value, int *ret_head)
 {
-    return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+    if (strcasecmp(value, "auto") == 0) {
+        *ret_head = CASK_CONFIG_HEAD_AUTO;
+        return NULL;
+    }
+    return cask_values_flag(value, ret_head) == NULL ? NULL : "On, Off or Auto";
 }
 
-/* Remembers that a daemon group was named here. */
-static void
-mention_group(const cmd_parms *cmd, const char *name)
+static const char *
+read_seed(const char *value, int64_t *ret_seed, apr_pool_t *pool)
 {
-    struct cask_config_mention *mention = apr_array_push(cask_config_main()->mentions);
+    if (strcmp(value, "random") == 0) {
+        *ret_seed = CASK_CONFIG_SEED_RANDOM;
+        return NULL;
+    }
+    return cask_values_integer(value, 0, UINT32_MAX, ret_seed, pool) == NULL
+               ? NULL
+               : "random, or a whole number from 0 to 4294967295";
+}
 
-    mention->directive = cmd->cmd->name;
-    mention->name = name;
-    mention->server = cmd->server;
-    mention->location = location_of(cmd);
+/* Adds a value to the list a field points to, made when there is none. */
+static void
+add_value(apr_array_header_t **field, const char *value, apr_pool_t *pool)
+{
+    if (*field == NULL) {
+        *field = apr_array_make(pool, 2, sizeof(value));
+    }
+    *(const char **)apr_array_push(*field) = value;
+}
+
+/* Reads a value into its field: NULL, or what is allowed instead. */
+static const char *
+read_value(const cmd_parms *cmd, enum kind kind, const char *value, void *field)
+{
+    switch (kind) {
+    case KIND_FLAG:
+        return cask_values_flag(value, field);
+    case KIND_HEAD:
+        return read_head(value, field);
+    case KIND_SEED:
+        return read_seed(value, field, cmd->pool);
+    case KIND_LEVEL:
+        return cask_values_integer(value, 0, INT32_MAX, field, cmd->pool);
+    case KIND_TIME:
+        return cask_values_time(value, 0, 86400 * CASK_CLOCK_SECOND, field, cmd->pool);
+    case KIND_ROOTED:
+        value = ap_server_root_relative(cmd->pool, value);
+        if (value == NULL) {
+            return "a path";
+        }
+        break;
+    case KIND_TEXTS:
+        add_value(field, value, cmd->pool);
+        return NULL;
+    case KIND_GROUP:
+        cask_config_mention_group(cmd, value);
+        break;
+    case KIND_NAME:
+    case KIND_TEXT:
+    case KIND_HEADER: /* in lists only */
+    case KIND_NETWORK:
+        break;
+    }
+    *(const char **)field = value;
+    return NULL;
 }
 
 /* Stores the argument of a one-argument directive in its field of `record`. */
@@ -84,26 +147,9 @@ static const char *
 set_value(const cmd_parms *cmd, void *record, const char *value)
 {
     const struct row *row = &rows[(size_t)cmd->info];
-    void *field = (char *)record + row->offset;
-    const char *name = cmd->cmd->name;
-    const char *wrong;
+    const char *wrong = read_value(cmd, row->kind, value, (char *)record + row->offset);
 
-    if (row->kind == KIND_FLAG) {
-        wrong = cask_values_flag(value, field);
-        return wrong == NULL ? NULL : cask_values_refuse(name, NULL, value, wrong, cmd->pool);
-    }
-    if (row->kind == KIND_ROOTED) {
-        value = ap_server_root_relative(cmd->pool, value);
-        if (value == NULL) {
-            return apr_psprintf(cmd->pool, "%s: '%s' cannot be used as a path", name,
-                                cmd->directive->args);
-        }
-    }
-    if (row->kind == KIND_GROUP) {
-        mention_group(cmd, value);
-    }
-    *(const char **)field = value;
-    return NULL;
+    return wrong == NULL ? NULL : cask_values_refuse(cmd->cmd->name, NULL, value, wrong, cmd->pool);
 }
 
 static const char *
@@ -123,178 +169,98 @@ parse_main(cmd_parms *cmd, void *dir, const char *value)
     return wrong != NULL ? wrong : set_value(cmd, cask_config_main(), value);
 }
 
-static const char *const alias_options[] = {
-    "process-group",
-    "application-group",
-    "callable-object",
-    "pass-authorization",
-};
-
-/* %{GLOBAL} of an alias option stands for the empty name from the start. */
 static const char *
-global_as_empty(const char *value)
+parse_interp(cmd_parms *cmd, void *dir, const char *value)
 {
-    return strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
+    struct cask_config_main *main_config = cask_config_main();
+    const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (wrong != NULL) {
+        return wrong;
+    }
+    return set_value(
+        cmd, main_config->open_layer != NULL ? main_config->open_layer : &main_config->interp,
+        value);
 }
 
-/* Sets one option of an alias; NULL or the whole error. */
+/* The name of a header in lower case, '_' read as '-'; NULL: it is none. */
 static const char *
-set_alias_option(const cmd_parms *cmd, struct cask_config_alias *alias, const char *name,
-                 const char *value)
+header_name(const char *value, apr_pool_t *pool)
 {
-    const char *wrong = NULL;
+    char *name = apr_pstrdup(pool, value);
 
-    if (strcmp(name, "process-group") == 0) {
-        alias->process_group = global_as_empty(value);
-    } else if (strcmp(name, "application-group") == 0) {
-        alias->application_group = global_as_empty(value);
-    } else if (strcmp(name, "callable-object") == 0) {
-        alias->callable_object = value;
-    } else if (strcmp(name, "pass-authorization") == 0) {
-        wrong = cask_values_flag(value, &alias->pass_authorization);
+    for (char *at = name; *at != '\0'; at++) {
+        *at = *at == '_' ? '-' : (char)apr_tolower(*at);
+        if (!apr_isalnum(*at) && *at != '-') {
+            return NULL;
+        }
+    }
+    return *name == '\0' ? NULL : name;
+}
+
+/* "10.0.0.0/8", "::1"; NULL: not valid. Numbers only: nothing is resolved. */
+static apr_ipsubnet_t *
+network(const char *value, apr_pool_t *pool)
+{
+    char *address = apr_pstrdup(pool, value);
+    char *mask = strchr(address, '/');
+    apr_ipsubnet_t *subnet = NULL;
+
+    if (mask != NULL) {
+        *mask++ = '\0';
+    }
+    for (char *at = address; *at != '\0'; at++) {
+        *at = (char)apr_tolower(*at);
+    }
+    if (address[strspn(address, "0123456789abcdef.:")] != '\0' ||
+        apr_ipsubnet_create(&subnet, address, mask, pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    return subnet;
+}
+
+static const char *
+parse_list(cmd_parms *cmd, void *dir, const char *value)
+{
+    const struct row *row = &rows[(size_t)cmd->info];
+    struct cask_config_scope *scope = &((struct cask_config_dir *)dir)->scope;
+    const char *allowed = "";
+    const void *item = value;
+
+    if (row->kind == KIND_HEADER) {
+        item = header_name(value, cmd->pool);
+        allowed = "the name of a header: letters, digits and '-'";
+    } else if (row->kind == KIND_NETWORK) {
+        item = network(value, cmd->pool);
+        allowed = "an IP address, or one with a mask as in 10.0.0.0/8";
     } else {
-        return cask_values_unknown(cmd->cmd->name, name, alias_options,
-                                   sizeof(alias_options) / sizeof(alias_options[0]), cmd->pool);
+        cask_config_mention_group(cmd, value);
     }
-    return wrong == NULL ? NULL : cask_values_refuse(cmd->cmd->name, name, value, wrong, cmd->pool);
-}
-
-/* Reads "first target option=value …" into an alias. */
-static const char *
-read_alias(const cmd_parms *cmd, const char *line, struct cask_config_alias *alias)
-{
-    const char *name = cmd->cmd->name;
-
-    alias->alias = ap_getword_conf(cmd->pool, &line);
-    alias->target = ap_getword_conf(cmd->pool, &line);
-    alias->pass_authorization = -1;
-    alias->server = cmd->server;
-    alias->location = location_of(cmd);
-    if (*alias->alias == '\0' || *alias->target == '\0') {
-        return apr_psprintf(cmd->pool, "%s: needs two arguments, %s", name, cmd->cmd->errmsg);
+    if (item == NULL) {
+        return cask_values_refuse(cmd->cmd->name, NULL, value, allowed, cmd->pool);
     }
-    while (*line != '\0') {
-        const char *option = NULL;
-        const char *value = NULL;
-        const char *wrong = cask_words_option(&line, &option, &value, cmd->pool);
-
-        if (wrong != NULL) {
-            return apr_psprintf(cmd->pool, "%s: %s", name, wrong);
-        }
-        wrong = set_alias_option(cmd, alias, option, value);
-        if (wrong != NULL) {
-            return wrong;
-        }
-    }
-    if (alias->process_group != NULL) {
-        mention_group(cmd, alias->process_group);
-    }
-    return NULL;
-}
-
-static void
-add_alias(const cmd_parms *cmd, const struct cask_config_alias *alias)
-{
-    struct cask_config_server *config = cask_config_of_server(cmd->server);
-
-    *(struct cask_config_alias *)apr_array_push(config->aliases) = *alias;
-}
-
-static const char *
-parse_alias(cmd_parms *cmd, void *dir, const char *line)
-{
-    struct cask_config_alias alias = {.alias = NULL};
-    const char *wrong = read_alias(cmd, line, &alias);
-
-    (void)dir;
-    if (wrong != NULL) {
-        return wrong;
-    }
-    if (alias.alias[0] != '/') {
-        return cask_values_refuse(cmd->cmd->name, NULL, alias.alias,
-                                  "a URL path that begins with '/'", cmd->pool);
-    }
-    if (alias.target[0] != '/') {
-        alias.target = ap_server_root_relative(cmd->pool, alias.target);
-        if (alias.target == NULL) {
-            return apr_psprintf(cmd->pool, "%s: the target cannot be used as a path",
-                                cmd->cmd->name);
-        }
-    }
-    add_alias(cmd, &alias);
-    return NULL;
-}
-
-static const char *
-parse_alias_match(cmd_parms *cmd, void *dir, const char *line)
-{
-    struct cask_config_alias alias = {.alias = NULL};
-    const char *wrong = read_alias(cmd, line, &alias);
-
-    (void)dir;
-    if (wrong != NULL) {
-        return wrong;
-    }
-    alias.regex = ap_pregcomp(cmd->pool, alias.alias, AP_REG_EXTENDED);
-    if (alias.regex == NULL) {
-        return apr_psprintf(cmd->pool, "%s: '%s' is not a valid regular expression", cmd->cmd->name,
-                            alias.alias);
-    }
-    add_alias(cmd, &alias);
-    return NULL;
-}
-
-static const char *
-parse_daemon_process(cmd_parms *cmd, void *dir, const char *line)
-{
-    struct cask_config_main *config = cask_config_main();
-    struct cask_config_group *group = apr_pcalloc(cmd->pool, sizeof(*group));
-    const char *directive = cmd->cmd->name;
-    const char *name = ap_getword_conf(cmd->pool, &line);
-    const struct cask_config_group *other;
-    const char *wrong;
-
-    (void)dir;
-    if (*name == '\0') {
-        return apr_psprintf(cmd->pool, "%s: needs a name for the group", directive);
-    }
-    if (*name == '%' || strchr(name, '=') != NULL) {
-        return cask_values_refuse(directive, NULL, name,
-                                  "a name for the group as the first word, without '=' and not "
-                                  "beginning with '%'",
-                                  cmd->pool);
-    }
-    other = apr_hash_get(config->groups, name, APR_HASH_KEY_STRING);
-    if (other != NULL) {
-        return apr_psprintf(cmd->pool, "%s: the name '%s' is already used by the group of %s",
-                            directive, name, other->location);
-    }
-    cask_daemon_options_defaults(&group->spec);
-    wrong = cask_daemon_options_parse(&group->spec, directive, line, cmd->pool);
-    if (wrong != NULL) {
-        return wrong;
-    }
-    group->spec.name = name;
-    group->spec.id = (uint32_t)config->group_list->nelts + 1;
-    group->server = cmd->server;
-    group->location = location_of(cmd);
-    group->listen_fd = -1;
-    group->board_fd = -1;
-    apr_hash_set(config->groups, name, APR_HASH_KEY_STRING, group);
-    *(struct cask_config_group **)apr_array_push(config->group_list) = group;
+    add_value((apr_array_header_t **)((char *)scope + row->offset), item, cmd->pool);
     return NULL;
 }
 
 const command_rec cask_directives_commands[] = {
 #define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help) \
-    AP_INIT_RAW_ARGS(#name, parse_##parser, NULL, WHERE_##where, syntax),
+    AP_INIT_RAW_ARGS(#name, parser, NULL, WHERE_##where, syntax),
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     AP_INIT_TAKE1(#name, parse_scope, (void *)(size_t)ROW_##name, WHERE_##where, syntax),
+#define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help) \
+    AP_INIT_ITERATE(#name, parse_list, (void *)(size_t)ROW_##name, WHERE_##where, syntax),
+#define CASK_DIRECTIVE_SCRIPT(name, where, field, syntax, help) \
+    AP_INIT_RAW_ARGS(#name, cask_script_directives_asked,       \
+                     (void *)offsetof(struct cask_config_scope, field), WHERE_##where, syntax),
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) \
     AP_INIT_TAKE1(#name, parse_main, (void *)(size_t)ROW_##name, RSRC_CONF, syntax),
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) \
+    AP_INIT_TAKE1(#name, parse_interp, (void *)(size_t)ROW_##name, RSRC_CONF, syntax),
+#define CASK_DIRECTIVE_IDLE(name, where, kind, number, syntax, help)                      \
+    AP_INIT_RAW_ARGS(#name, cask_idle_directives_parse, (void *)(size_t)CASK_IDLE_##name, \
+                     WHERE_##where, syntax),
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_LINE
-#undef CASK_DIRECTIVE_SCOPE
-#undef CASK_DIRECTIVE_MAIN
     {.name = NULL},
 };

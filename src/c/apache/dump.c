@@ -89,16 +89,12 @@ dump_server(apr_file_t *out, const server_rec *server, apr_pool_t *pool)
     apr_file_printf(out, "  server %s:%u%s\n", or_dash(server->server_hostname),
                     (unsigned)server->port, server->is_virtual ? "" : " (main)");
 #define TEXT_FLAG(value)  ((value) ? "On" : "Off")
+#define TEXT_HEAD(value)  ((value) == CASK_CONFIG_HEAD_AUTO ? "Auto" : TEXT_FLAG(value))
 #define TEXT_NAME(value)  (value)
 #define TEXT_GROUP(value) (value)
-#define CASK_DIRECTIVE_LINE(name, where, parser, syntax, help)
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     apr_file_printf(out, "    %s %s\n", #name, TEXT_##kind(scope.field));
-#define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help)
 #include "apache/directives.def"
-#undef CASK_DIRECTIVE_LINE
-#undef CASK_DIRECTIVE_SCOPE
-#undef CASK_DIRECTIVE_MAIN
     for (int i = 0; i < list->nelts; i++, alias++) {
         apr_file_printf(out, "    %s %s -> %s%s%s%s%s (%s)\n",
                         alias->regex == NULL ? "alias" : "alias-match", alias->alias, alias->target,
@@ -131,7 +127,7 @@ cask_dump_config(apr_pool_t *pconf, server_rec *main_server)
     if (embedded->libpython_fault != NULL) {
         apr_file_printf(out, "    fault: %s\n", embedded->libpython_fault);
     }
-    apr_file_printf(out, "    python-path: %s\n", or_dash(main_config->python_path));
+    apr_file_printf(out, "    python-path: %s\n", or_dash(main_config->interp.python_path));
     dump_apps(out, main_config->embedded_apps, "    ");
     apr_file_printf(out, "  sockets: %s\n", main_config->socket_prefix);
     for (int i = 0; i < main_config->group_list->nelts; i++) {

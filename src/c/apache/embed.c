@@ -182,7 +182,7 @@ open_engine(struct cask_embed *embed, struct cask_problem *reterr_problem)
         .embedded = true,
         .program = python->interpreter,
         .python_home = python->home,
-        .python_path = embed->main_config->python_path,
+        .python_path = embed->main_config->interp.python_path,
         .package_dir = python->package_dir,
         .process_group = "",
         .processes = mpm_figure(AP_MPMQ_MAX_DAEMONS),

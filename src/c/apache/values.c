@@ -91,30 +91,68 @@ cask_values_octal(const char *text, int *ret_number)
     return NULL;
 }
 
+/* Reads digits, perhaps with a '.' and more digits behind them, as millionths; -1 when there is no
+ * number or it does not fit. Digits behind the sixth are dropped. */
+static int64_t
+read_millionths(const char **text)
+{
+    const char *rest = *text;
+    int64_t whole = read_digits(&rest, 10);
+    int64_t scale = CASK_CLOCK_SECOND;
+    int64_t number;
+
+    if (whole < 0 || whole > INT64_MAX / CASK_CLOCK_SECOND - 1) {
+        return -1;
+    }
+    number = whole * CASK_CLOCK_SECOND;
+    if (*rest == '.') {
+        rest++;
+        if (*rest < '0' || *rest > '9') {
+            return -1;
+        }
+        for (; *rest >= '0' && *rest <= '9'; rest++) {
+            scale /= 10;
+            number += scale * (*rest - '0');
+        }
+    }
+    *text = rest;
+    return number;
+}
+
+/* Microseconds of a time as text; -1 when it is none or does not fit. */
+static int64_t
+read_time(const char *text)
+{
+    int64_t millionths = read_millionths(&text);
+    int64_t unit_us = *text == '\0' ? CASK_CLOCK_SECOND : 0;
+    int64_t factor;
+
+    for (size_t i = 0; i < sizeof(time_units) / sizeof(time_units[0]); i++) {
+        if (strcmp(text, time_units[i].name) == 0) {
+            unit_us = time_units[i].us;
+        }
+    }
+    factor = unit_us / CASK_CLOCK_MS; /* units are whole milliseconds */
+    if (millionths < 0 || factor == 0 || millionths > INT64_MAX / factor) {
+        return -1;
+    }
+    return millionths * factor / (CASK_CLOCK_SECOND / CASK_CLOCK_MS);
+}
+
 const char *
 cask_values_time(const char *text, int64_t low_us, int64_t high_us, int64_t *ret_us,
                  apr_pool_t *pool)
 {
-    const char *rest = text;
-    int64_t number = read_digits(&rest, 10);
-    int64_t unit_us = 0;
+    int64_t time_us = read_time(text);
 
-    if (number >= 0 && *rest == '\0') {
-        unit_us = CASK_CLOCK_SECOND;
-    }
-    for (size_t i = 0; number >= 0 && i < sizeof(time_units) / sizeof(time_units[0]); i++) {
-        if (strcmp(rest, time_units[i].name) == 0) {
-            unit_us = time_units[i].us;
-        }
-    }
-    if (unit_us == 0 || number > high_us / unit_us || number * unit_us < low_us) {
+    if (time_us < 0 || time_us < low_us || time_us > high_us) {
         return apr_psprintf(pool,
-                            "a whole number of seconds, or one with ms, s, m or h behind it, "
-                            "from %s to %s",
+                            "a number of seconds, or one with ms, s, m or h behind it, from %s "
+                            "to %s",
                             cask_values_time_text(low_us, pool),
                             cask_values_time_text(high_us, pool));
     }
-    *ret_us = number * unit_us;
+    *ret_us = time_us;
     return NULL;
 }
 

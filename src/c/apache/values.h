@@ -20,8 +20,8 @@ const char *cask_values_integer(const char *text, int64_t low, int64_t high, int
                                 apr_pool_t *pool);
 /* Octal digits only, 0 to 0777. */
 const char *cask_values_octal(const char *text, int *ret_number);
-/* A whole number with ms, s, m or h behind it; without, seconds. low, high and result are
- * microseconds. */
+/* A number, perhaps with a decimal fraction, with ms, s, m or h behind it; without, seconds. low,
+ * high and result are microseconds. */
 const char *cask_values_time(const char *text, int64_t low_us, int64_t high_us, int64_t *ret_us,
                              apr_pool_t *pool);
 /* "500ms", "15s", "5m": the shortest exact way to write a time. */

@@ -59,12 +59,18 @@ test_time(void)
         {"5m", 300 * SECOND, "5m"},
         {"2h", 7200 * SECOND, "2h"},
         {"24h", 86400 * SECOND, "24h"},
+        {"1.5s", SECOND * 3 / 2, "1500ms"},
+        {"0.005", SECOND / 200, "5ms"},
+        {"0.0000019", 1, "1us"},
+        {"0.25m", 15 * SECOND, "15s"},
     };
     static const char *const bad[] = {"",
                                       "s",
                                       "5d",
                                       "5 s",
-                                      "1.5s",
+                                      "1.",
+                                      ".5",
+                                      "1.5.5",
                                       "-5",
                                       "5S",
                                       "25h",
@@ -85,7 +91,7 @@ test_time(void)
         CHECK_STR(cask_values_time_text(us, pool), good[i].back);
     }
     CHECK_STR(cask_values_time("0", SECOND, 60 * SECOND, &us, pool),
-              "a whole number of seconds, or one with ms, s, m or h behind it, from 1s to 1m");
+              "a number of seconds, or one with ms, s, m or h behind it, from 1s to 1m");
     apr_pool_destroy(pool);
 }
 
