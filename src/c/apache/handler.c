@@ -49,7 +49,7 @@ check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
             cask_logsink_line(r, 246, "unknown Transfer-Encoding '%s'", encoding);
             return HTTP_NOT_IMPLEMENTED;
         }
-        if (!route->chunked_request) {
+        if (route->values.chunked_request == 0) {
             cask_logsink_line(r, 245, "chunked request body, and WSGIChunkedRequest is Off");
             return HTTP_LENGTH_REQUIRED;
         }
@@ -102,7 +102,7 @@ describe(request_rec *r, const struct cask_route *route, int64_t content_length,
     if (content_length < 0) {
         request->flags |= CASK_REQUEST_CHUNKED;
     }
-    if (route->script_reloading) {
+    if (route->values.script_reloading != 0) {
         request->flags |= CASK_REQUEST_RELOADING;
     }
     cask_variables_fill(r, route, request);

@@ -250,21 +250,21 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
         .lookup = look_up_variable,
         .context = r,
     };
-    struct cask_config_scope scope;
     struct cask_route route = {.group = NULL};
+    struct cask_config_scope *scope = &route.values;
     int status = check_target(r);
 
     if (status != OK) {
         return status;
     }
-    cask_config_scope_of(cask_config_of_request(r), &scope);
-    apply_alias_options(r, &scope);
-    route.process_group = expand_group(r, "WSGIProcessGroup", scope.process_group, &facts);
+    cask_config_scope_of(cask_config_of_request(r), scope);
+    apply_alias_options(r, scope);
+    route.process_group = expand_group(r, "WSGIProcessGroup", scope->process_group, &facts);
     if (route.process_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     route.application_group =
-        expand_group(r, "WSGIApplicationGroup", scope.application_group, &facts);
+        expand_group(r, "WSGIApplicationGroup", scope->application_group, &facts);
     if (route.application_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -272,11 +272,8 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
     if (status != OK) {
         return status;
     }
-    route.callable = cask_expand_callable(scope.callable_object, &facts, r->pool);
+    route.callable = cask_expand_callable(scope->callable_object, &facts, r->pool);
     route.script = r->filename;
-    route.pass_authorization = scope.pass_authorization != 0;
-    route.chunked_request = scope.chunked_request != 0;
-    route.script_reloading = scope.script_reloading != 0;
     *ret_route = route;
     return OK;
 }

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-struct cask_config_group;
+#include "apache/config.h"
 
 /* The names a request resolved to; in the request pool. */
 struct cask_route {
@@ -17,9 +17,7 @@ struct cask_route {
     const char *callable;
     const char *script;              /* r->filename */
     struct cask_config_group *group; /* NULL embedded */
-    bool pass_authorization;
-    bool chunked_request;
-    bool script_reloading;
+    struct cask_config_scope values; /* effective, with the options of the alias */
 };
 
 /* translate_name hook: WSGIScriptAlias and WSGIScriptAliasMatch. */

@@ -193,7 +193,7 @@ add_headers(struct filling *filling, const struct cask_route *route, const char 
             *ret_length = entry->val;
             continue;
         }
-        if (!may_pass(key, name, len, route->pass_authorization, cgi_authorization)) {
+        if (!may_pass(key, name, len, route->values.pass_authorization != 0, cgi_authorization)) {
             continue;
         }
         add_text(filling, key, entry->val);
