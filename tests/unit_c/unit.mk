@@ -19,7 +19,7 @@ FUZZ_SECONDS ?= 60
 UNIT_ROOMS := platform proto request metrics wire proc
 UNIT_SRC := $(foreach room,$(UNIT_ROOMS),$(wildcard $(UNIT_TOP)/src/c/$(room)/*.c))
 # Of apache/, the files that need APR only.
-UNIT_SRC += $(foreach stem,access expand prefix values,$(UNIT_TOP)/src/c/apache/$(stem).c)
+UNIT_SRC += $(foreach stem,access expand prefix proxies proxies_text values,$(UNIT_TOP)/src/c/apache/$(stem).c)
 UNIT_APR ?= apr-1-config
 UNIT_TESTS := $(wildcard $(UNIT_DIR)*/test_*.c)
 UNIT_HEADERS := $(wildcard $(UNIT_TOP)/src/c/*/*.h $(UNIT_TOP)/src/c/*/*.def $(UNIT_DIR)*.h \

@@ -13,6 +13,8 @@
 
 #include <apr_strings.h>
 
+#include <stdarg.h>
+
 /* Which of both values counts: the inner one if it is set. */
 #define INNER_FLAG(inner, outer)  ((inner) >= 0 ? (inner) : (outer))
 #define INNER_HEAD(inner, outer)  INNER_FLAG(inner, outer)
@@ -102,13 +104,12 @@ cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope
 #include "apache/directives.def"
 }
 
-struct cask_interp_rules
-cask_config_interp_rules(const struct cask_config_main *main_config)
+struct cask_config_interp
+cask_config_interp_unset(void)
 {
-    return (struct cask_interp_rules){
-        .base = main_config->interp,
-        .layers = (const struct cask_interp_layer *)main_config->interp_layers->elts,
-        .n_layers = (size_t)main_config->interp_layers->nelts,
+    return (struct cask_config_interp){
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) .field = UNSET_##kind,
+#include "apache/directives.def"
     };
 }
 
@@ -141,10 +142,11 @@ cask_config_main_begin(apr_pool_t *pconf)
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) config->field = UNSET_##kind;
 #include "apache/directives.def"
     config->pool = pconf;
-    config->interp = cask_interp_settings_unset();
-    config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_interp_layer));
+    config->interp = cask_config_interp_unset();
+    config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_config_interp_layer));
     config->imports = apr_array_make(pconf, 0, sizeof(struct cask_config_script));
-    config->idles = apr_array_make(pconf, 0, sizeof(struct cask_config_idle));
+    config->remarks = apr_array_make(pconf, 0, sizeof(struct cask_config_remark));
+    config->headers = apr_array_make(pconf, 0, sizeof(struct cask_config_headers));
     config->groups = apr_hash_make(pconf);
     config->group_list = apr_array_make(pconf, 4, sizeof(struct cask_config_group *));
     config->mentions = apr_array_make(pconf, 8, sizeof(struct cask_config_mention));
@@ -162,6 +164,26 @@ const char *
 cask_config_location(const cmd_parms *cmd)
 {
     return apr_psprintf(cmd->pool, "%s:%d", cmd->directive->filename, cmd->directive->line_num);
+}
+
+void
+cask_config_remark(const cmd_parms *cmd, unsigned number, const char *format, ...)
+{
+    struct cask_config_remark *remark;
+    va_list arguments;
+    const char *text;
+
+    if (!cask_config_is_startup(cmd)) {
+        return;
+    }
+    va_start(arguments, format);
+    text = apr_pvsprintf(cmd->pool, format, arguments);
+    va_end(arguments);
+    remark = apr_array_push(cask_config_main()->remarks);
+    remark->number = number;
+    remark->text =
+        apr_psprintf(cmd->pool, "%s at %s: %s", cmd->cmd->name, cask_config_location(cmd), text);
+    remark->server = cmd->server;
 }
 
 void

@@ -15,6 +15,8 @@
 #include "apache/group_directive.h"
 #include "apache/idle_directives.h"
 #include "apache/interp_options.h"
+#include "apache/proxies.h"
+#include "apache/proxies_text.h"
 #include "apache/script_directives.h"
 #include "apache/values.h"
 #include "platform/clock.h"
@@ -69,7 +71,7 @@ static const struct row rows[] = {
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) \
     {KIND_##kind, offsetof(struct cask_config_main, field)},
 #define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) \
-    {KIND_##kind, offsetof(struct cask_interp_settings, field)},
+    {KIND_##kind, offsetof(struct cask_config_interp, field)},
 #include "apache/directives.def"
 };
 
@@ -184,40 +186,44 @@ parse_interp(cmd_parms *cmd, void *dir, const char *value)
         value);
 }
 
-/* The name of a header in lower case, '_' read as '-'; NULL: it is none. */
-static const char *
-header_name(const char *value, apr_pool_t *pool)
+/* Remembers a WSGITrustedProxyHeaders, once for each line. */
+static void
+remember_headers(const cmd_parms *cmd, const struct cask_config_scope *scope)
 {
-    char *name = apr_pstrdup(pool, value);
+    apr_array_header_t *list;
+    struct cask_config_headers *last;
 
-    for (char *at = name; *at != '\0'; at++) {
-        *at = *at == '_' ? '-' : (char)apr_tolower(*at);
-        if (!apr_isalnum(*at) && *at != '-') {
-            return NULL;
-        }
+    if (!cask_config_is_startup(cmd)) {
+        return;
     }
-    return *name == '\0' ? NULL : name;
+    list = cask_config_main()->headers;
+    last = list->nelts > 0 ? &((struct cask_config_headers *)list->elts)[list->nelts - 1] : NULL;
+    if (last == NULL || last->scope != scope) {
+        last = apr_array_push(list);
+        last->scope = scope;
+        last->server = cmd->server;
+        last->location = cask_config_location(cmd);
+    }
 }
 
-/* "10.0.0.0/8", "::1"; NULL: not valid. Numbers only: nothing is resolved. */
-static apr_ipsubnet_t *
-network(const char *value, apr_pool_t *pool)
+/* A header name in the form it is kept in, or NULL. */
+static const char *
+read_header(const cmd_parms *cmd, const struct cask_config_scope *scope, const char *value)
 {
-    char *address = apr_pstrdup(pool, value);
-    char *mask = strchr(address, '/');
-    apr_ipsubnet_t *subnet = NULL;
+    const char *name = cask_proxies_name(value, cmd->pool);
 
-    if (mask != NULL) {
-        *mask++ = '\0';
-    }
-    for (char *at = address; *at != '\0'; at++) {
-        *at = (char)apr_tolower(*at);
-    }
-    if (address[strspn(address, "0123456789abcdef.:")] != '\0' ||
-        apr_ipsubnet_create(&subnet, address, mask, pool) != APR_SUCCESS) {
+    if (name == NULL) {
         return NULL;
     }
-    return subnet;
+    if (strchr(value, '_') != NULL) {
+        cask_config_remark(cmd, 180, "'%s' is read as '%s'", value, name);
+    }
+    if (cask_proxies_find(name, strlen(name)) < 0) {
+        cask_config_remark(cmd, 181, "header '%s' tells nothing about the client; known are: %s",
+                           value, cask_proxies_names(cmd->pool));
+    }
+    remember_headers(cmd, scope);
+    return name;
 }
 
 static const char *
@@ -225,19 +231,21 @@ parse_list(cmd_parms *cmd, void *dir, const char *value)
 {
     const struct row *row = &rows[(size_t)cmd->info];
     struct cask_config_scope *scope = &((struct cask_config_dir *)dir)->scope;
-    const char *allowed = "";
+    const char *allowed = NULL;
     const void *item = value;
 
     if (row->kind == KIND_HEADER) {
-        item = header_name(value, cmd->pool);
-        allowed = "the name of a header: letters, digits and '-'";
+        item = read_header(cmd, scope, value);
+        allowed = item == NULL ? "the name of a header: letters, digits and '-'" : NULL;
     } else if (row->kind == KIND_NETWORK) {
-        item = network(value, cmd->pool);
-        allowed = "an IP address, or one with a mask as in 10.0.0.0/8";
+        apr_ipsubnet_t *subnet = NULL;
+
+        allowed = cask_proxies_text_subnet(value, &subnet, cmd->pool);
+        item = subnet;
     } else {
         cask_config_mention_group(cmd, value);
     }
-    if (item == NULL) {
+    if (allowed != NULL) {
         return cask_values_refuse(cmd->cmd->name, NULL, value, allowed, cmd->pool);
     }
     add_value((apr_array_header_t **)((char *)scope + row->offset), item, cmd->pool);

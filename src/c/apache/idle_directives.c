@@ -110,10 +110,6 @@ cask_idle_directives_parse(cmd_parms *cmd, void *dir, const char *line)
     if (wrong != NULL) {
         return cask_values_refuse(cmd->cmd->name, NULL, line, wrong, cmd->pool);
     }
-    if (cask_config_is_startup(cmd)) {
-        *(struct cask_config_idle *)apr_array_push(cask_config_main()->idles) =
-            (struct cask_config_idle){cmd->cmd->name, rows[row].number, rows[row].why, cmd->server,
-                                      cask_config_location(cmd)};
-    }
+    cask_config_remark(cmd, rows[row].number, "has no effect: %s", rows[row].why);
     return NULL;
 }
