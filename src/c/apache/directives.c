@@ -71,7 +71,7 @@ static const struct row rows[] = {
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) \
     {KIND_##kind, offsetof(struct cask_config_main, field)},
 #define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) \
-    {KIND_##kind, offsetof(struct cask_config_interp, field)},
+    {KIND_##kind, offsetof(struct cask_interp_settings, field)},
 #include "apache/directives.def"
 };
 

@@ -6,6 +6,7 @@
  * Touches: every file of this room, to hang it into httpd.
  * Threads: hooks run where httpd runs them.
  */
+#include "apache/auth.h"
 #include "apache/body_source.h"
 #include "apache/check.h"
 #include "apache/config.h"
@@ -40,6 +41,7 @@ register_hooks(apr_pool_t *pool)
 
     cask_lifecycle_register_hooks(pool);
     cask_body_source_register();
+    cask_auth_register_hooks(pool);
     ap_hook_check_config(cask_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cask_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_module, NULL, NULL, APR_HOOK_MIDDLE);
