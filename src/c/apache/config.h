@@ -157,6 +157,7 @@ struct cask_config_main {
     const struct cask_python *embedded_python; /* never NULL afterwards; look at its faults */
     apr_array_header_t *embedded_apps;         /* struct cask_spec_app: to load in each child; not
                                                   empty = Python starts in child_init */
+    bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
     /* objects of other files of this room, theirs to fill */
     struct cask_embed *embed;
 };

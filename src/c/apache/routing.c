@@ -14,6 +14,7 @@
 #include "apache/expand.h"
 #include "apache/logsink.h"
 #include "apache/prefix.h"
+#include "apache/restrict.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -193,13 +194,6 @@ choose_group(request_rec *r, struct cask_route *route)
     struct cask_config_group *group;
 
     if (route->process_group[0] == '\0') {
-        if (cask_config_restrict_embedded(main_config)) {
-            cask_logsink_line(r, 124,
-                              "script '%s': WSGIRestrictEmbedded is On and no daemon group is "
-                              "configured for it",
-                              r->filename);
-            return HTTP_INTERNAL_SERVER_ERROR;
-        }
         return OK;
     }
     group = apr_hash_get(main_config->groups, route->process_group, APR_HASH_KEY_STRING);
@@ -267,6 +261,10 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
         expand_group(r, "WSGIApplicationGroup", scope->application_group, &facts);
     if (route.application_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    status = cask_restrict_check(r, &scope, route.process_group, route.application_group);
+    if (status != OK) {
+        return status;
     }
     status = choose_group(r, &route);
     if (status != OK) {
