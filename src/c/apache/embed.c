@@ -366,22 +366,24 @@ cask_embed_child_init(apr_pool_t *pchild, server_rec *main_server)
     }
     main_config->embed = embed;
     apr_pool_cleanup_register(pchild, embed, embed_end, apr_pool_cleanup_null);
-    if (main_config->embedded_apps->nelts > 0 && await_start(embed) == FAILED) {
+    if ((main_config->embedded_apps->nelts > 0 || main_config->asks_scripts) &&
+        await_start(embed) == FAILED) {
         cask_log_problem_to(cask_logsink_server(), main_server, &embed->problem);
     }
 }
 
-enum cask_outcome
-cask_embed_serve(const struct cask_exchange *exchange, struct cask_problem *reterr_problem)
+/* DONE once Python is ready, started if need be; else the reason why it is not. */
+static enum cask_outcome
+make_ready(struct cask_embed *embed, struct cask_problem *reterr_problem)
 {
-    struct cask_embed *embed = cask_config_main()->embed;
     enum embed_state state = get_state(embed);
-    enum cask_outcome outcome;
-    bool was_inside = thread_inside;
 
     cask_assert_owner(embed->owner);
-    if (state != READY) {
-        state = state == FAILED ? FAILED : await_start(embed);
+    if (state == READY) {
+        return CASK_OUTCOME_DONE;
+    }
+    if (state != FAILED) {
+        state = await_start(embed);
     }
     if (state == FAILED) {
         cask_problem_set(reterr_problem, 0, embed->problem.number, "%s", embed->problem.text);
@@ -398,9 +400,37 @@ cask_embed_serve(const struct cask_exchange *exchange, struct cask_problem *rete
                          (int)(START_TIMEOUT_US / CASK_CLOCK_SECOND));
         return CASK_OUTCOME_UNAVAILABLE;
     }
-    thread_inside = true; /* may be so already: a filter that runs a subrequest */
-    outcome = embed->ops->serve(embed->engine, exchange, reterr_problem);
-    thread_inside = was_inside;
+    return CASK_OUTCOME_DONE;
+}
+
+enum cask_outcome
+cask_embed_serve(const struct cask_exchange *exchange, struct cask_problem *reterr_problem)
+{
+    struct cask_embed *embed = cask_config_main()->embed;
+    enum cask_outcome outcome = make_ready(embed, reterr_problem);
+    bool was_inside = thread_inside;
+
+    if (outcome == CASK_OUTCOME_DONE) {
+        thread_inside = true; /* may be so already: a filter that runs a subrequest */
+        outcome = embed->ops->serve(embed->engine, exchange, reterr_problem);
+        thread_inside = was_inside;
+    }
+    return outcome;
+}
+
+enum cask_outcome
+cask_embed_ask(const struct cask_request *request, struct cask_question *questions,
+               size_t n_questions, struct cask_problem *reterr_problem)
+{
+    struct cask_embed *embed = cask_config_main()->embed;
+    enum cask_outcome outcome = make_ready(embed, reterr_problem);
+    bool was_inside = thread_inside;
+
+    if (outcome == CASK_OUTCOME_DONE) {
+        thread_inside = true;
+        outcome = embed->ops->ask(embed->engine, request, questions, n_questions, reterr_problem);
+        thread_inside = was_inside;
+    }
     return outcome;
 }
 

@@ -29,6 +29,11 @@ void cask_embed_child_init(apr_pool_t *pchild, server_rec *main_server);
 enum cask_outcome cask_embed_serve(const struct cask_exchange *exchange,
                                    struct cask_problem *reterr_problem);
 
+/* Asks functions of a script, as cask_engine_ops.ask does; the same where there is no Python. */
+enum cask_outcome cask_embed_ask(const struct cask_request *request,
+                                 struct cask_question *questions, size_t n_questions,
+                                 struct cask_problem *reterr_problem);
+
 /* Index of the calling thread in this child, from 1. */
 uint32_t cask_embed_thread_id(void);
 

@@ -269,6 +269,12 @@ cask_apps_path(const struct cask_apps_entry *entry)
     return entry->script->path;
 }
 
+PyObject *
+cask_apps_module(const struct cask_apps_entry *entry)
+{
+    return entry->script->module;
+}
+
 void
 cask_apps_warn_hop(struct cask_apps_entry *entry, const struct cask_request *request,
                    const struct cask_str *name)
@@ -491,13 +497,12 @@ failed:
 }
 
 enum cask_outcome
-cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
+cask_apps_open(struct cask_gate *gate, const struct cask_app *app,
                const struct cask_request *request, struct cask_apps_entry **ret_entry,
-               PyObject **ret_callable, struct cask_problem *reterr_problem)
+               struct cask_problem *reterr_problem)
 {
     struct cask_apps_entry *entry = entry_get(gate, &app->script);
     enum cask_outcome outcome = CASK_OUTCOME_DONE;
-    PyObject *callable;
 
     if (entry == NULL) {
         cask_pyerr_fill(gate->interp, reterr_problem, 509, "script '%.*s': ", (int)app->script.len,
@@ -518,14 +523,24 @@ cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
             outcome = CASK_OUTCOME_STALE;
         }
     }
-    if (outcome != CASK_OUTCOME_DONE) {
-        return outcome;
+    if (outcome == CASK_OUTCOME_DONE) {
+        *ret_entry = entry;
     }
-    callable = find_callable(gate, entry, app, reterr_problem);
-    if (callable == NULL) {
-        return CASK_OUTCOME_FAILED;
+    return outcome;
+}
+
+enum cask_outcome
+cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
+               const struct cask_request *request, struct cask_apps_entry **ret_entry,
+               PyObject **ret_callable, struct cask_problem *reterr_problem)
+{
+    enum cask_outcome outcome = cask_apps_open(gate, app, request, ret_entry, reterr_problem);
+
+    if (outcome == CASK_OUTCOME_DONE) {
+        *ret_callable = find_callable(gate, *ret_entry, app, reterr_problem);
+        if (*ret_callable == NULL) {
+            return CASK_OUTCOME_FAILED;
+        }
     }
-    *ret_entry = entry;
-    *ret_callable = callable;
-    return CASK_OUTCOME_DONE;
+    return outcome;
 }

@@ -17,14 +17,21 @@ struct cask_apps *cask_apps_free(struct cask_apps *apps);
 CASK_GIL_NOT_HELD void cask_apps_list(struct cask_apps *apps, cask_engine_loaded_fn *call,
                                       void *context);
 
-/* The callable that serves the request (NULL: only load), with the script loaded or loaded again
- * where the rules of reload say so. DONE with a new reference and the script's entry, or FAILED,
- * MISSING, STALE or UNAVAILABLE with a problem (STALE: without). */
+/* The entry of the script, which is loaded, or loaded again where the rules of reload say so
+ * (request NULL: only if it was not). DONE, or FAILED, MISSING, STALE or UNAVAILABLE with a problem
+ * (STALE: without). */
+CASK_GIL_HELD enum cask_outcome cask_apps_open(struct cask_gate *gate, const struct cask_app *app,
+                                               const struct cask_request *request,
+                                               struct cask_apps_entry **ret_entry,
+                                               struct cask_problem *reterr_problem);
+/* The same, and the callable that serves the request, as a new reference. */
 CASK_GIL_HELD enum cask_outcome cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
                                                const struct cask_request *request,
                                                struct cask_apps_entry **ret_entry,
                                                PyObject **ret_callable,
                                                struct cask_problem *reterr_problem);
+/* The module in service; borrowed. Only while the GIL is held. */
+CASK_GIL_HELD PyObject *cask_apps_module(const struct cask_apps_entry *entry);
 /* The script's path. */
 const char *cask_apps_path(const struct cask_apps_entry *entry);
 /* One line per script: a header of this name was left out. */

@@ -15,6 +15,7 @@
 #include "gateway/apps.h"
 #include "gateway/forked.h"
 #include "gateway/pymodule.h"
+#include "gateway/script_call.h"
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_serve.h"
 #include "interp/interp.h"
@@ -248,6 +249,39 @@ engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
     return outcome;
 }
 
+CASK_GIL_ATTRIBUTE(no_thread_safety_analysis)
+static enum cask_outcome
+engine_ask(struct cask_engine *engine, const struct cask_request *request,
+           struct cask_question *questions, size_t n_questions, struct cask_problem *reterr_problem)
+{
+    const struct cask_exchange exchange = {.request = request}; /* for the lines it prints */
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp = NULL;
+    const void *outer;
+    enum cask_outcome outcome = CASK_OUTCOME_UNAVAILABLE;
+    int status = find_place(engine, &request->app, &thread, &interp, reterr_problem);
+
+    if (status != 0) {
+        return status == EBUSY ? CASK_OUTCOME_UNAVAILABLE : CASK_OUTCOME_FAILED;
+    }
+    if (!cask_gil_enter(interp, thread)) {
+        (void)cask_problem_set(reterr_problem, ENOMEM, 512, "a thread cannot enter Python");
+        return CASK_OUTCOME_UNAVAILABLE;
+    }
+    cask_wsgi_errors_flush(&engine->gateway);
+    outer = thread->serving;
+    thread->serving = &exchange;
+    if (interp->gateway != NULL) {
+        outcome =
+            cask_script_call(interp->gateway, request, questions, n_questions, reterr_problem);
+        cask_forked_leave(&engine->gateway);
+    }
+    cask_gil_leave(interp, thread);
+    cask_wsgi_errors_flush(&engine->gateway);
+    thread->serving = outer;
+    return outcome;
+}
+
 static void
 engine_loaded(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context)
 {
@@ -355,6 +389,7 @@ cask_engine_entry(uint32_t abi)
         .open = engine_open,
         .load = engine_load,
         .serve = engine_serve,
+        .ask = engine_ask,
         .loaded = engine_loaded,
         .interrupt = engine_interrupt,
         .dump_stacks = engine_dump_stacks,

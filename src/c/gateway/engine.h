@@ -15,9 +15,10 @@
 
 #include "platform/log.h"
 #include "request/exchange.h"
+#include "request/question.h"
 #include "request/request.h"
 
-#define CASK_ENGINE_ABI 1u
+#define CASK_ENGINE_ABI 2u
 
 struct cask_engine; /* one per process */
 struct cask_problem;
@@ -78,6 +79,13 @@ struct cask_engine_ops {
      * (detail: the traceback). STALE only when not started and without STALE_OK. */
     enum cask_outcome (*serve)(struct cask_engine *engine, const struct cask_exchange *exchange,
                                struct cask_problem *reterr_problem);
+    /* Asks functions of a script about a request, on this thread: request->app names script and
+     * interpreter (its callable is not used), the rest is what they see as environ. DONE: each
+     * question has its answer; else a filled problem, and some may have one. Either way the caller
+     * ends each with cask_question_done(). */
+    enum cask_outcome (*ask)(struct cask_engine *engine, const struct cask_request *request,
+                             struct cask_question *questions, size_t n_questions,
+                             struct cask_problem *reterr_problem);
     /* Calls back for each application that is loaded well. Any thread. */
     void (*loaded)(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context);
     /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside
