@@ -93,12 +93,7 @@ describe(request_rec *r, const struct cask_route *route, int64_t content_length,
         .log = cask_logsink_request(),
         .log_context = r,
     };
-    if (r->finfo.filetype != APR_NOFILE) {
-        request->script_id.device = (uint64_t)r->finfo.device;
-        request->script_id.inode = (uint64_t)r->finfo.inode;
-        request->script_id.size = (uint64_t)r->finfo.size;
-        request->script_id.mtime_ns = (int64_t)r->finfo.mtime * 1000;
-    }
+    cask_routing_script_id(route->script_status, &request->script_id);
     if (content_length < 0) {
         request->flags |= CASK_REQUEST_CHUNKED;
     }

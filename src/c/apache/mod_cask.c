@@ -6,7 +6,7 @@
  * Touches: every file of this room, to hang it into httpd.
  * Threads: hooks run where httpd runs them.
  */
-#include "apache/auth.h"
+#include "apache/alias.h"
 #include "apache/body_source.h"
 #include "apache/check.h"
 #include "apache/config.h"
@@ -15,7 +15,6 @@
 #include "apache/embed.h"
 #include "apache/handler.h"
 #include "apache/lifecycle.h"
-#include "apache/routing.h"
 
 #include <http_config.h>
 #include <http_core.h>
@@ -38,14 +37,16 @@ register_hooks(apr_pool_t *pool)
      * mod_vhost_alias would take everything. */
     static const char *const after[] = {"mod_alias.c", NULL};
     static const char *const before[] = {"mod_userdir.c", "mod_vhost_alias.c", NULL};
+    /* Core's hook sets the handler of SetHandler; mod_rewrite's may change it on purpose. */
+    static const char *const core[] = {"core.c", NULL};
 
     cask_lifecycle_register_hooks(pool);
     cask_body_source_register();
-    cask_auth_register_hooks(pool);
     ap_hook_check_config(cask_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cask_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_module, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_translate_name(cask_routing_translate, after, before, APR_HOOK_MIDDLE);
+    ap_hook_translate_name(cask_alias_translate, after, before, APR_HOOK_MIDDLE);
+    ap_hook_fixups(cask_alias_fixup, core, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(cask_handler_run, NULL, NULL, APR_HOOK_MIDDLE);
 }
 

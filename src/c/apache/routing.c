@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apache/routing.c - from a URL to a script, and from a request to group, interpreter and callable.
+/* apache/routing.c - from a request to its script, group, interpreter and callable.
  *
  * Owns:    nothing; results live in the request pool.
- * Touches: frozen records of apache/config, notes of the request.
+ * Touches: frozen records of apache/config.
  * Threads: request threads.
  *
- * The options of the alias that matched travel as notes of the request: they survive httpd's own
- * redirects (DirectoryIndex), which request_config does not, and can be logged.
+ * What counts, the strongest first: the answers of a dispatch script, the options of the alias or
+ * handler script, the directory, the server, the default. Names are expanded last.
  */
 #include "apache/routing.h"
 
+#include "apache/alias.h"
+#include "apache/asked.h"
 #include "apache/config.h"
+#include "apache/dispatch.h"
 #include "apache/expand.h"
 #include "apache/logsink.h"
-#include "apache/prefix.h"
-#include "apache/restrict.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -24,106 +25,50 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HANDLER_NAME "wsgi-script"
-#define HANDLER_TYPE "application/x-httpd-wsgi"
+/* What a WSGIHandlerScript must have. */
+#define HANDLER_CALLABLE "handle_request"
 
-/* mod_alias's own note: this request's handler comes from an alias. */
-#define NOTE_FORCED        "alias-forced-type"
-#define NOTE_PROCESS_GROUP "mod_wsgi.process_group"
-#define NOTE_APP_GROUP     "mod_wsgi.application_group"
-#define NOTE_CALLABLE      "mod_wsgi.callable_object"
-#define NOTE_AUTHORIZATION "mod_wsgi.pass_authorization"
-
-/* The file name a prefix alias gives; NULL: no match. */
-static const char *
-match_prefix(request_rec *r, const struct cask_config_alias *alias)
+bool
+cask_routing_is_builtin(const char *handler)
 {
-    size_t len = cask_prefix_match(r->uri, alias->alias);
-
-    if (len == 0) {
-        return NULL;
-    }
-    /* "/" covers the whole URL, which then begins with the '/' that the target lacks. */
-    return apr_pstrcat(r->pool, alias->target,
-                       strcmp(alias->alias, "/") == 0 ? r->uri : r->uri + len, NULL);
+    return strcmp(handler, CASK_ALIAS_HANDLER) == 0 ||
+           strcmp(handler, "application/x-httpd-wsgi") == 0;
 }
 
-static const char *
-match_regex(request_rec *r, const struct cask_config_alias *alias)
+/* The handler script that the request's handler is the name of, or NULL. */
+static const struct cask_config_script *
+find_handler_script(const request_rec *r)
 {
-    ap_regmatch_t groups[AP_MAX_REG_MATCH];
-    const char *target;
+    apr_hash_t *scripts = cask_config_of_request(r)->scope.handler_scripts;
 
-    if (ap_regexec(alias->regex, r->uri, AP_MAX_REG_MATCH, groups, 0) != 0 ||
-        groups[0].rm_eo == 0) {
-        return NULL;
-    }
-    target = ap_pregsub(r->pool, alias->target, r->uri, AP_MAX_REG_MATCH, groups);
-    if (target == NULL) {
-        return NULL;
-    }
-    target = apr_pstrcat(r->pool, target, r->uri + groups[0].rm_eo, NULL);
-    return target[0] == '/' ? target : ap_server_root_relative(r->pool, target);
-}
-
-int
-cask_routing_translate(request_rec *r)
-{
-    const apr_array_header_t *aliases = cask_config_of_server(r->server)->aliases;
-    const struct cask_config_alias *alias = (const struct cask_config_alias *)aliases->elts;
-    const struct cask_config_alias *end = alias + aliases->nelts;
-    const char *filename = NULL;
-
-    if (r->uri == NULL || r->uri[0] != '/') {
-        return DECLINED;
-    }
-    for (; alias < end; alias++) {
-        filename = alias->regex == NULL ? match_prefix(r, alias) : match_regex(r, alias);
-        if (filename != NULL) {
-            break;
-        }
-    }
-    if (filename == NULL) {
-        return DECLINED;
-    }
-    r->filename = apr_pstrdup(r->pool, filename);
-    r->handler = HANDLER_NAME;
-    apr_table_setn(r->notes, NOTE_FORCED, HANDLER_NAME);
-    if (alias->process_group != NULL) {
-        apr_table_setn(r->notes, NOTE_PROCESS_GROUP, alias->process_group);
-    }
-    if (alias->application_group != NULL) {
-        apr_table_setn(r->notes, NOTE_APP_GROUP, alias->application_group);
-    }
-    if (alias->callable_object != NULL) {
-        apr_table_setn(r->notes, NOTE_CALLABLE, alias->callable_object);
-    }
-    if (alias->pass_authorization >= 0) {
-        apr_table_setn(r->notes, NOTE_AUTHORIZATION, alias->pass_authorization ? "1" : "0");
-    }
-    return OK;
+    return scripts != NULL ? apr_hash_get(scripts, r->handler, APR_HASH_KEY_STRING) : NULL;
 }
 
 bool
 cask_routing_is_ours(const request_rec *r)
 {
     return r->handler != NULL &&
-           (strcmp(r->handler, HANDLER_NAME) == 0 || strcmp(r->handler, HANDLER_TYPE) == 0);
+           (cask_routing_is_builtin(r->handler) || find_handler_script(r) != NULL);
 }
 
-static bool
-is_aliased(const request_rec *r)
+/* OK, or a status with the line logged. */
+static int
+check_path_info(request_rec *r)
 {
-    const char *forced = apr_table_get(r->notes, NOTE_FORCED);
-
-    return forced != NULL && strcmp(forced, HANDLER_NAME) == 0;
+    if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != NULL &&
+        r->path_info[0] != '\0') {
+        cask_logsink_line(r, 123, "script '%s': AcceptPathInfo is Off, '%s' behind it is refused",
+                          r->filename, r->path_info);
+        return HTTP_NOT_FOUND;
+    }
+    return OK;
 }
 
 /* May the file be run, and is it there? OK or a status with the line logged. */
 static int
 check_target(request_rec *r)
 {
-    if (!is_aliased(r) && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
+    if (!cask_alias_led_here(r) && (ap_allow_options(r) & OPT_EXECCGI) == 0) {
         cask_logsink_line(r, 122, "script '%s': Options ExecCGI is off in this directory",
                           r->filename);
         return HTTP_FORBIDDEN;
@@ -136,13 +81,7 @@ check_target(request_rec *r)
         cask_logsink_line(r, 121, "script '%s': this is a directory", r->filename);
         return HTTP_FORBIDDEN;
     }
-    if (r->used_path_info == AP_REQ_REJECT_PATH_INFO && r->path_info != NULL &&
-        r->path_info[0] != '\0') {
-        cask_logsink_line(r, 123, "script '%s': AcceptPathInfo is Off, '%s' behind it is refused",
-                          r->filename, r->path_info);
-        return HTTP_NOT_FOUND;
-    }
-    return OK;
+    return check_path_info(r);
 }
 
 static const char *
@@ -164,10 +103,9 @@ configured_port(const request_rec *r)
     return r->server->port != 0 ? r->server->port : r->connection->local_addr->port;
 }
 
-/* Expands a group name; NULL with the line logged when its variable is not set. */
-static const char *
-expand_group(request_rec *r, const char *directive, const char *value,
-             const struct cask_expand_facts *facts)
+const char *
+cask_routing_expand(request_rec *r, const char *directive, const char *value,
+                    const struct cask_expand_facts *facts)
 {
     const char *name = cask_expand_group(value, facts, r->pool);
 
@@ -194,6 +132,13 @@ choose_group(request_rec *r, struct cask_route *route)
     struct cask_config_group *group;
 
     if (route->process_group[0] == '\0') {
+        if (cask_config_restrict_embedded(main_config)) {
+            cask_logsink_line(r, 124,
+                              "script '%s': WSGIRestrictEmbedded is On and no daemon group is "
+                              "configured for it",
+                              r->filename);
+            return HTTP_INTERNAL_SERVER_ERROR;
+        }
         return OK;
     }
     group = apr_hash_get(main_config->groups, route->process_group, APR_HASH_KEY_STRING);
@@ -213,29 +158,10 @@ choose_group(request_rec *r, struct cask_route *route)
     return OK;
 }
 
-/* Values of an alias beat those of directory and server. */
-static void
-apply_alias_options(const request_rec *r, struct cask_config_scope *scope)
+void
+cask_routing_facts(request_rec *r, struct cask_expand_facts *ret_facts)
 {
-    const char *value;
-
-    if (!is_aliased(r)) {
-        return;
-    }
-    value = apr_table_get(r->notes, NOTE_PROCESS_GROUP);
-    scope->process_group = value != NULL ? value : scope->process_group;
-    value = apr_table_get(r->notes, NOTE_APP_GROUP);
-    scope->application_group = value != NULL ? value : scope->application_group;
-    value = apr_table_get(r->notes, NOTE_CALLABLE);
-    scope->callable_object = value != NULL ? value : scope->callable_object;
-    value = apr_table_get(r->notes, NOTE_AUTHORIZATION);
-    scope->pass_authorization = value != NULL ? *value == '1' : scope->pass_authorization;
-}
-
-int
-cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
-{
-    const struct cask_expand_facts facts = {
+    *ret_facts = (struct cask_expand_facts){
         .server_name = r->server->server_hostname,
         .host = r->hostname,
         .port = configured_port(r),
@@ -244,34 +170,100 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
         .lookup = look_up_variable,
         .context = r,
     };
-    struct cask_route route = {.group = NULL};
-    struct cask_config_scope *scope = &route.values;
-    int status = check_target(r);
+}
 
-    if (status != OK) {
-        return status;
+void
+cask_routing_script_id(const apr_finfo_t *status, struct cask_script_id *ret_id)
+{
+    *ret_id = (struct cask_script_id){.device = 0};
+    if (status->filetype != APR_NOFILE) {
+        ret_id->device = (uint64_t)status->device;
+        ret_id->inode = (uint64_t)status->inode;
+        ret_id->size = (uint64_t)status->size;
+        ret_id->mtime_ns = (int64_t)status->mtime * 1000;
     }
-    cask_config_scope_of(cask_config_of_request(r), scope);
-    apply_alias_options(r, scope);
-    route.process_group = expand_group(r, "WSGIProcessGroup", scope->process_group, &facts);
-    if (route.process_group == NULL) {
+}
+
+/* The script is the resource itself. OK or a status with the line logged. */
+static int
+use_resource(request_rec *r, struct cask_route *route)
+{
+    cask_alias_apply(r, &route->values);
+    route->script = r->filename;
+    route->handler_script = "";
+    route->script_status = &r->finfo;
+    return check_target(r);
+}
+
+/* A script that answers for resources of any kind, which need not exist. OK or a status with the
+ * line logged. */
+static int
+use_handler_script(request_rec *r, const struct cask_config_script *script,
+                   struct cask_route *route)
+{
+    struct cask_config_scope *values = &route->values;
+
+    if (script->process_group != NULL) {
+        values->process_group = script->process_group;
+    }
+    if (script->application_group != NULL) {
+        values->application_group = script->application_group;
+    }
+    if (script->pass_authorization >= 0) {
+        values->pass_authorization = script->pass_authorization;
+    }
+    values->callable_object = HANDLER_CALLABLE;
+    route->script = script->path;
+    route->handler_script = script->path;
+    route->script_status = cask_asked_look(r, script);
+    return route->script_status != NULL ? check_path_info(r) : HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* Names, as the values have them, expanded. OK or a status with the line logged. */
+static int
+expand_names(request_rec *r, struct cask_route *route)
+{
+    const struct cask_config_scope *values = &route->values;
+    struct cask_expand_facts facts;
+
+    cask_routing_facts(r, &facts);
+    route->process_group =
+        cask_routing_expand(r, "WSGIProcessGroup", values->process_group, &facts);
+    if (route->process_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    route.application_group =
-        expand_group(r, "WSGIApplicationGroup", scope->application_group, &facts);
-    if (route.application_group == NULL) {
+    route->application_group =
+        cask_routing_expand(r, "WSGIApplicationGroup", values->application_group, &facts);
+    if (route->application_group == NULL) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = cask_restrict_check(r, &scope, route.process_group, route.application_group);
-    if (status != OK) {
-        return status;
-    }
-    status = choose_group(r, &route);
-    if (status != OK) {
-        return status;
-    }
-    route.callable = cask_expand_callable(scope->callable_object, &facts, r->pool);
-    route.script = r->filename;
-    *ret_route = route;
+    route->callable = cask_expand_callable(values->callable_object, &facts, r->pool);
     return OK;
+}
+
+int
+cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
+{
+    const struct cask_config_script *handler = NULL;
+    struct cask_route route = {.group = NULL};
+    int status;
+
+    if (!cask_routing_is_builtin(r->handler)) {
+        handler = find_handler_script(r);
+    }
+    cask_config_scope_of(cask_config_of_request(r), &route.values);
+    status = handler != NULL ? use_handler_script(r, handler, &route) : use_resource(r, &route);
+    if (status == OK && route.values.dispatch_script != NULL) {
+        status = cask_dispatch_ask(r, &route);
+    }
+    if (status == OK) {
+        status = expand_names(r, &route);
+    }
+    if (status == OK) {
+        status = choose_group(r, &route);
+    }
+    if (status == OK) {
+        *ret_route = route;
+    }
+    return status;
 }

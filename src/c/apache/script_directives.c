@@ -9,6 +9,7 @@
 #include "apache/script_directives.h"
 
 #include "apache/config.h"
+#include "apache/routing.h"
 #include "apache/values.h"
 #include "apache/words.h"
 
@@ -141,6 +142,7 @@ read_alias(const cmd_parms *cmd, const char *line, struct cask_config_alias *ali
     alias->pass_authorization = options.pass_authorization;
     alias->server = cmd->server;
     alias->location = cask_config_location(cmd);
+    alias->said = apr_pcalloc(cmd->pool, sizeof(*alias->said));
     return wrong;
 }
 
@@ -224,12 +226,17 @@ cask_script_directives_handler(cmd_parms *cmd, void *dir, const char *line)
 {
     struct cask_config_scope *scope = &((struct cask_config_dir *)dir)->scope;
     struct cask_config_script *script = apr_pcalloc(cmd->pool, sizeof(*script));
-    const char *name = ap_getword_conf(cmd->pool, &line);
+    char *name = ap_getword_conf(cmd->pool, &line);
     const char *wrong;
 
     if (*name == '\0') {
         return apr_psprintf(cmd->pool, "%s: needs two arguments, %s", cmd->cmd->name,
                             cmd->cmd->errmsg);
+    }
+    ap_str_tolower(name); /* as SetHandler and AddHandler do */
+    if (cask_routing_is_builtin(name)) {
+        return cask_values_refuse(cmd->cmd->name, NULL, name, "another name, this one is taken",
+                                  cmd->pool);
     }
     wrong = read_script(cmd, line,
                         OPTION_PROCESS_GROUP | OPTION_APPLICATION_GROUP | OPTION_PASS_AUTHORIZATION,
@@ -275,5 +282,8 @@ cask_script_directives_asked(cmd_parms *cmd, void *dir, const char *line)
         return wrong;
     }
     *(const struct cask_config_script **)((char *)scope + (size_t)cmd->info) = script;
+    if (cask_config_is_startup(cmd)) {
+        cask_config_main()->asks_scripts = true;
+    }
     return NULL;
 }

@@ -339,7 +339,7 @@ add_module(struct filling *filling, const struct cask_route *route)
     add_text(filling, CASK_KEY_WSGI_APPLICATION_GROUP, route->application_group);
     add_text(filling, CASK_KEY_WSGI_CALLABLE_OBJECT, route->callable);
     add_text(filling, CASK_KEY_WSGI_REQUEST_HANDLER, r->handler);
-    add(filling, CASK_KEY_WSGI_HANDLER_SCRIPT, "", 0);
+    add_text(filling, CASK_KEY_WSGI_HANDLER_SCRIPT, route->handler_script);
     add_text(filling, CASK_KEY_WSGI_LISTENER_HOST,
              c->local_addr->hostname != NULL ? c->local_addr->hostname : "");
     add_number(filling, CASK_KEY_WSGI_LISTENER_PORT, c->local_addr->port);

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apache/alias.c - WSGIScriptAlias and WSGIScriptAliasMatch: from a URL to a script.
+ *
+ * The options of the alias that matched travel as notes of the request: they survive httpd's own
+ * redirects (DirectoryIndex), which request_config does not, and can be logged.
+ *
+ * Who wins when a request of an alias also has another handler: what <Location> and <If> say about
+ * the URL (SetHandler server-status), and a RewriteRule with [H=], are meant and win. What is said
+ * about the file - AddHandler by its extension, SetHandler in <Directory> or <Files> - is said
+ * about files in general and loses against an alias that names just this file. Below an alias
+ * that names a directory it wins: other things than scripts may lie there.
+ *
+ * Owns:    nothing; results live in the request pool.
+ * Touches: frozen records of apache/config, notes of the request.
+ * Threads: request threads.
+ */
+#include "apache/alias.h"
+
+#include "apache/config.h"
+#include "apache/logsink.h"
+#include "apache/prefix.h"
+
+#include <ap_expr.h>
+#include <http_core.h>
+#include <http_request.h>
+#include <apr_strings.h>
+
+#include <string.h>
+#include <strings.h>
+
+/* mod_alias's own note: this request's handler comes from an alias. */
+#define NOTE_FORCED        "alias-forced-type"
+#define NOTE_PROCESS_GROUP "mod_wsgi.process_group"
+#define NOTE_APP_GROUP     "mod_wsgi.application_group"
+#define NOTE_CALLABLE      "mod_wsgi.callable_object"
+#define NOTE_AUTHORIZATION "mod_wsgi.pass_authorization"
+/* The handler that <Location> or <If> has set for the URL. */
+#define NOTE_URL_HANDLER "mod_wsgi.url_handler"
+/* mod_rewrite's: the handler of a RewriteRule with [H=]. */
+#define NOTE_REWRITE "rewrite-forced-handler"
+
+/* What an alias makes of a URL. */
+struct match {
+    const struct cask_config_alias *alias;
+    const char *filename; /* the target and, behind it, the rest of the URL */
+    size_t target_len;    /* of the target in it */
+};
+
+static bool
+match_prefix(request_rec *r, const struct cask_config_alias *alias, struct match *ret_match)
+{
+    size_t len = cask_prefix_match(r->uri, alias->alias);
+
+    if (len == 0) {
+        return false;
+    }
+    /* "/" covers the whole URL, which then begins with the '/' that the target lacks. */
+    ret_match->filename = apr_pstrcat(r->pool, alias->target,
+                                      strcmp(alias->alias, "/") == 0 ? r->uri : r->uri + len, NULL);
+    ret_match->target_len = strlen(alias->target);
+    return true;
+}
+
+static bool
+match_regex(request_rec *r, const struct cask_config_alias *alias, struct match *ret_match)
+{
+    ap_regmatch_t groups[AP_MAX_REG_MATCH];
+    const char *target;
+
+    if (ap_regexec(alias->regex, r->uri, AP_MAX_REG_MATCH, groups, 0) != 0 ||
+        groups[0].rm_eo == 0) {
+        return false;
+    }
+    target = ap_pregsub(r->pool, alias->target, r->uri, AP_MAX_REG_MATCH, groups);
+    if (target != NULL && target[0] != '/') {
+        target = ap_server_root_relative(r->pool, target);
+    }
+    if (target == NULL) {
+        return false;
+    }
+    ret_match->filename = apr_pstrcat(r->pool, target, r->uri + groups[0].rm_eo, NULL);
+    ret_match->target_len = strlen(target);
+    return true;
+}
+
+/* The first alias of the server that matches the URL. */
+static bool
+find_match(request_rec *r, struct match *ret_match)
+{
+    const apr_array_header_t *aliases = cask_config_of_server(r->server)->aliases;
+    const struct cask_config_alias *alias = (const struct cask_config_alias *)aliases->elts;
+    const struct cask_config_alias *end = alias + aliases->nelts;
+
+    if (alias == end || r->uri == NULL || r->uri[0] != '/') {
+        return false;
+    }
+    for (; alias < end; alias++) {
+        if (alias->regex == NULL ? match_prefix(r, alias, ret_match)
+                                 : match_regex(r, alias, ret_match)) {
+            ret_match->alias = alias;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Remembers which handler <Location> or <If> wants: only their values, and the server's, have been
+ * merged by now. */
+static void
+note_url_handler(request_rec *r)
+{
+    const core_dir_config *here = ap_get_core_module_config(r->per_dir_config);
+    const core_dir_config *server = ap_get_core_module_config(r->server->lookup_defaults);
+    const char *wrong = NULL;
+    const char *handler;
+
+    if (here->expr_handler == NULL || here->expr_handler == server->expr_handler) {
+        return;
+    }
+    handler = ap_expr_str_exec(r, here->expr_handler, &wrong);
+    if (wrong == NULL && handler != NULL) {
+        apr_table_setn(r->notes, NOTE_URL_HANDLER, handler);
+    }
+}
+
+int
+cask_alias_translate(request_rec *r)
+{
+    struct match match;
+    const struct cask_config_alias *alias;
+
+    if (!find_match(r, &match)) {
+        return DECLINED;
+    }
+    alias = match.alias;
+    r->filename = apr_pstrdup(r->pool, match.filename);
+    r->handler = CASK_ALIAS_HANDLER;
+    apr_table_setn(r->notes, NOTE_FORCED, CASK_ALIAS_HANDLER);
+    if (alias->process_group != NULL) {
+        apr_table_setn(r->notes, NOTE_PROCESS_GROUP, alias->process_group);
+    }
+    if (alias->application_group != NULL) {
+        apr_table_setn(r->notes, NOTE_APP_GROUP, alias->application_group);
+    }
+    if (alias->callable_object != NULL) {
+        apr_table_setn(r->notes, NOTE_CALLABLE, alias->callable_object);
+    }
+    if (alias->pass_authorization >= 0) {
+        apr_table_setn(r->notes, NOTE_AUTHORIZATION, alias->pass_authorization ? "1" : "0");
+    }
+    note_url_handler(r);
+    return OK;
+}
+
+bool
+cask_alias_led_here(const request_rec *r)
+{
+    const char *forced = apr_table_get(r->notes, NOTE_FORCED);
+
+    return forced != NULL && strcmp(forced, CASK_ALIAS_HANDLER) == 0;
+}
+
+/* Somebody has chosen the handler for this URL, not for files like this one. */
+static bool
+is_meant(const request_rec *r)
+{
+    const char *handler = apr_table_get(r->notes, NOTE_URL_HANDLER);
+
+    return (handler != NULL && strcasecmp(handler, r->handler) == 0) ||
+           apr_table_get(r->notes, NOTE_REWRITE) != NULL;
+}
+
+int
+cask_alias_fixup(request_rec *r)
+{
+    struct match match;
+    size_t len;
+
+    if (r->handler == NULL || strcmp(r->handler, CASK_ALIAS_HANDLER) == 0 ||
+        !cask_alias_led_here(r) || is_meant(r) || !find_match(r, &match)) {
+        return DECLINED;
+    }
+    len = match.target_len;
+    while (len > 1 && match.filename[len - 1] == '/') {
+        len--;
+    }
+    if (strlen(r->filename) > len) {
+        return DECLINED; /* the alias names a directory, the URL a file in it */
+    }
+    if (!atomic_exchange_explicit(match.alias->said, true, memory_order_relaxed)) {
+        cask_logsink_line(
+            r, 160,
+            "alias '%s' at %s: SetHandler or AddHandler gives script '%s' the handler "
+            "'%s'; the alias counts (said once)",
+            match.alias->alias, match.alias->location, r->filename, r->handler);
+    }
+    r->handler = CASK_ALIAS_HANDLER;
+    return OK;
+}
+
+void
+cask_alias_apply(const request_rec *r, struct cask_config_scope *scope)
+{
+    const char *value;
+
+    if (!cask_alias_led_here(r)) {
+        return;
+    }
+    value = apr_table_get(r->notes, NOTE_PROCESS_GROUP);
+    scope->process_group = value != NULL ? value : scope->process_group;
+    value = apr_table_get(r->notes, NOTE_APP_GROUP);
+    scope->application_group = value != NULL ? value : scope->application_group;
+    value = apr_table_get(r->notes, NOTE_CALLABLE);
+    scope->callable_object = value != NULL ? value : scope->callable_object;
+    value = apr_table_get(r->notes, NOTE_AUTHORIZATION);
+    scope->pass_authorization = value != NULL ? *value == '1' : scope->pass_authorization;
+}

@@ -1,4 +1,0 @@
-<h1>{{title}}</h1>
-% for item in items:
-<li>{{item}}</li>
-% end
