@@ -21,7 +21,7 @@ help: ## list these commands
 
 .PHONY: build
 build: ## compile and install into the work folder
-	@$(PREPARE) test
+	@$(PREPARE) build
 
 .PHONY: demo
 demo: ## serve a Django and a Flask application (PORT=8000)
@@ -35,7 +35,7 @@ test: ## install what is missing, then run all tests (ARGS= for pytest)
 
 .PHONY: test-fast
 test-fast: ## the tests that take no server
-	@$(PREPARE) test
+	@$(PREPARE) build
 	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest -o cache_dir='$(WORK)/pytest' -q tests/source tests/unit_py $(ARGS)
 
 .PHONY: bench
@@ -45,7 +45,7 @@ bench: ## measure against a bare C handler and PyPI's mod_wsgi
 
 .PHONY: docs
 docs: ## write the reference pages anew
-	@$(PREPARE) test
+	@$(PREPARE) build
 	@$(PY) docs/generate.py
 
 .PHONY: hooks

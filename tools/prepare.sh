@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: tools/prepare.sh demo|test|check|bench
+# usage: tools/prepare.sh demo|build|test|check|bench
 #
 # Makes ready what `make` needs: system packages (installed when we are root or have sudo, else
 # named), a work folder outside the checkout that every user can read, a virtual environment in it,
@@ -8,7 +8,7 @@
 # Prints nothing when there is nothing to do. The Makefile sets CASK_WORK, and PYTHON if asked.
 set -euo pipefail
 umask 022
-purpose=${1:?demo, test, check or bench}
+purpose=${1:?demo, build, test, check or bench}
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 work=${CASK_WORK:?the work folder}
 export PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -55,7 +55,7 @@ missing_packages() {
         echo "python$minor-dev"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$minor-venv"
     case $purpose in
-    test | check)
+    build | test | check)
         for tool in git curl; do have "$tool" || echo "$tool"; done ;;
     esac
     if [ "$purpose" = bench ]; then
@@ -105,6 +105,16 @@ make_venv() {
     "$1" -m venv "$work/venv"
 }
 
+# The frameworks that the tests serve have an environment of their own, without mod_cask: some want
+# older packages than the tests themselves, and so it is with most users.
+make_applications() {
+    say "installing the applications that the tests serve"
+    rm -rf "$work/applications"
+    "$1" -m venv "$work/applications"
+    "$work/applications/bin/python" -m pip install -q -r "$top/tests/apps/requirements.txt" ||
+        fail "pip could not install tests/apps/requirements.txt"
+}
+
 pip_install() {
     "$work/venv/bin/python" -m pip install -q --no-warn-conflicts "$@" || fail "pip could not install: $*"
 }
@@ -152,6 +162,9 @@ main() {
     once demo-requirements "$(cat "$top/demo/requirements.txt")" install_requirements demo/requirements.txt
     if [ "$purpose" != demo ]; then
         once tests-requirements "$(cat "$top/tests/requirements.txt")" install_requirements tests/requirements.txt
+    fi
+    if [ "$purpose" = test ]; then
+        once applications "$python $("$python" -V) $(cat "$top/tests/apps/requirements.txt")" make_applications "$python"
     fi
     if [ "$purpose" = bench ]; then
         once bench-requirements "$(cat "$top/tests/bench/requirements.txt")" install_requirements tests/bench/requirements.txt

@@ -2,7 +2,8 @@
 """What the tests run with: httpd, its modules, the module under test, users.
 
 Environment, for development: MOD_CASK_SO (another module than the installed one),
-CASK_TEST_PYTHON_HOME, CASK_TEST_SCRATCH (a folder that every user can reach).
+CASK_TEST_PYTHON_HOME, CASK_TEST_APPLICATIONS (the frameworks' environment), CASK_TEST_SCRATCH (a
+folder that every user can reach).
 """
 
 from __future__ import annotations
@@ -64,6 +65,8 @@ class Settings:
     server_group: str
     daemon_user: str
     daemon_group: str
+    applications: Path
+    """The environment with the frameworks of tests/apps/requirements.txt; mod_cask is not in it."""
 
     def has_module(self, name: str) -> bool:
         return (self.modules / f"mod_{name}.so").exists()
@@ -114,4 +117,7 @@ def settings() -> Settings:
         server_group=group_of(server),
         daemon_user=daemon.pw_name,
         daemon_group=group_of(daemon),
+        applications=Path(
+            os.environ.get("CASK_TEST_APPLICATIONS", Path(sys.prefix).parent / "applications")
+        ),
     )

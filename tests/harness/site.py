@@ -104,6 +104,10 @@ class Site:
         self.groups[name] = chosen
         (where or self.config).add(f"WSGIDaemonProcess {name} {options(chosen)}")
 
+    def use_applications(self) -> None:
+        """Run in the environment of the frameworks, which knows nothing of mod_cask."""
+        self.config.python_home = str(self.settings.applications)
+
     @property
     def application_group(self) -> str:
         return "%{GLOBAL}" if self.flavour.interpreter == "main" else "sub"

@@ -104,12 +104,13 @@ cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope
 #include "apache/directives.def"
 }
 
-struct cask_config_interp
-cask_config_interp_unset(void)
+struct cask_interp_rules
+cask_config_interp_rules(const struct cask_config_main *main_config)
 {
-    return (struct cask_config_interp){
-#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) .field = UNSET_##kind,
-#include "apache/directives.def"
+    return (struct cask_interp_rules){
+        .base = main_config->interp,
+        .layers = (const struct cask_interp_layer *)main_config->interp_layers->elts,
+        .n_layers = (size_t)main_config->interp_layers->nelts,
     };
 }
 
@@ -142,8 +143,8 @@ cask_config_main_begin(apr_pool_t *pconf)
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) config->field = UNSET_##kind;
 #include "apache/directives.def"
     config->pool = pconf;
-    config->interp = cask_config_interp_unset();
-    config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_config_interp_layer));
+    config->interp = cask_interp_settings_unset();
+    config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_interp_layer));
     config->imports = apr_array_make(pconf, 0, sizeof(struct cask_config_script));
     config->remarks = apr_array_make(pconf, 0, sizeof(struct cask_config_remark));
     config->headers = apr_array_make(pconf, 0, sizeof(struct cask_config_headers));

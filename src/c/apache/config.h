@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "platform/interp_settings.h"
 #include "proc/spec.h"
 
 struct cask_python;
@@ -109,24 +110,6 @@ struct cask_config_scope {
     apr_hash_t *handler_scripts; /* name → struct cask_config_script *, inner over outer */
 };
 
-/* Values that can differ from interpreter to interpreter: the rows INTERP. -1, 0 and NULL unset. */
-struct cask_config_interp {
-    int per_interpreter_gil;
-    int free_threading;
-    int restrict_stdin;
-    int restrict_stdout;
-    int restrict_signal;
-    int64_t switch_interval_us;
-    const char *python_path;
-};
-
-/* <WSGIInterpreterOptions>. */
-struct cask_config_interp_layer {
-    const char *process_group; /* NULL: any; "": httpd's children */
-    const char *application_group;
-    struct cask_config_interp values;
-};
-
 /* What there is to say about a line of the configuration that is accepted; said once, by check. */
 struct cask_config_remark {
     unsigned number; /* of lognums.def */
@@ -161,10 +144,10 @@ struct cask_config_main {
     int destroy_interpreter;
     int case_sensitivity;
     int restrict_embedded;
-    const char *socket_prefix;             /* absolute after cask_resolve_config() */
-    struct cask_config_interp interp;      /* of every interpreter, unless a layer says otherwise */
-    apr_array_header_t *interp_layers;     /* struct cask_config_interp_layer, in order */
-    struct cask_config_interp *open_layer; /* while a section is read: where its values go */
+    const char *socket_prefix;          /* absolute after cask_resolve_config() */
+    struct cask_interp_settings interp; /* of every interpreter, unless a layer says otherwise */
+    apr_array_header_t *interp_layers;  /* struct cask_interp_layer, in order */
+    struct cask_interp_settings *open_layer; /* while a section is read: where its values go */
     apr_hash_t *groups;             /* name → struct cask_config_group *, of the whole server */
     apr_array_header_t *group_list; /* struct cask_config_group *: in order of definition */
     apr_array_header_t *imports;    /* struct cask_config_script: WSGIImportScript, in order */
@@ -176,7 +159,8 @@ struct cask_config_main {
     const struct cask_python *embedded_python; /* never NULL afterwards; look at its faults */
     apr_array_header_t *embedded_apps;         /* struct cask_spec_app: to load in each child; not
                                                   empty = Python starts in child_init */
-    bool asks_scripts;                         /* so does a script that httpd asks */
+    bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
+    bool asks_scripts;  /* so does a script that httpd asks */
     /* objects of other files of this room, theirs to fill */
     struct cask_embed *embed;
 };
@@ -210,8 +194,9 @@ cask_config_of_server_level(const server_rec *server)
 }
 /* The given values with the defaults of directives.def where unset. */
 void cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_scope *ret_scope);
-/* An empty set of interpreter values. */
-struct cask_config_interp cask_config_interp_unset(void);
+/* The rows INTERP and the sections <WSGIInterpreterOptions>, for cask_interp_settings_resolve().
+ * Borrowed from the record. Paths of the base are those of embedded mode. */
+struct cask_interp_rules cask_config_interp_rules(const struct cask_config_main *main_config);
 /* WSGIRestrictEmbedded as it is in force. */
 bool cask_config_restrict_embedded(const struct cask_config_main *main_config);
 /* Is this a line of the server's configuration? False for one of .htaccess, which is read on a

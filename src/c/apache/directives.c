@@ -71,7 +71,7 @@ static const struct row rows[] = {
 #define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help) \
     {KIND_##kind, offsetof(struct cask_config_main, field)},
 #define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help) \
-    {KIND_##kind, offsetof(struct cask_config_interp, field)},
+    {KIND_##kind, offsetof(struct cask_interp_settings, field)},
 #include "apache/directives.def"
 };
 
@@ -226,29 +226,58 @@ read_header(const cmd_parms *cmd, const struct cask_config_scope *scope, const c
     return name;
 }
 
+/* Adds one word to a list; NULL, or what is allowed instead. */
 static const char *
-parse_list(cmd_parms *cmd, void *dir, const char *value)
+add_item(const cmd_parms *cmd, enum kind kind, struct cask_config_scope *scope, const char *word,
+         apr_array_header_t *list)
+{
+    const void *item = word;
+
+    if (kind == KIND_HEADER) {
+        item = read_header(cmd, scope, word);
+        if (item == NULL) {
+            return "the name of a header: letters, digits and '-'";
+        }
+    } else if (kind == KIND_NETWORK) {
+        apr_ipsubnet_t *subnet = NULL;
+        const char *allowed = cask_proxies_text_subnet(word, &subnet, cmd->pool);
+
+        if (allowed != NULL) {
+            return allowed;
+        }
+        item = subnet;
+    } else if (word[0] == '%' && strcmp(word, "%{GLOBAL}") != 0) {
+        return "the name of a daemon group, or %{GLOBAL} for embedded mode";
+    } else {
+        cask_config_mention_group(cmd, word);
+    }
+    *(const void **)apr_array_push(list) = item;
+    return NULL;
+}
+
+/* Only a list of groups may be empty: then none is allowed. */
+static const char *
+parse_list(cmd_parms *cmd, void *dir, const char *line)
 {
     const struct row *row = &rows[(size_t)cmd->info];
     struct cask_config_scope *scope = &((struct cask_config_dir *)dir)->scope;
-    const char *allowed = NULL;
-    const void *item = value;
+    apr_array_header_t **field = (apr_array_header_t **)((char *)scope + row->offset);
+    const char *name = cmd->cmd->name;
 
-    if (row->kind == KIND_HEADER) {
-        item = read_header(cmd, scope, value);
-        allowed = item == NULL ? "the name of a header: letters, digits and '-'" : NULL;
-    } else if (row->kind == KIND_NETWORK) {
-        apr_ipsubnet_t *subnet = NULL;
+    if (*line == '\0' && row->kind != KIND_GROUP) {
+        return apr_psprintf(cmd->pool, "%s: needs %s", name, cmd->cmd->errmsg);
+    }
+    if (*field == NULL) {
+        *field = apr_array_make(cmd->pool, 2, sizeof(void *));
+    }
+    while (*line != '\0') {
+        const char *word = ap_getword_conf(cmd->pool, &line);
+        const char *wrong = add_item(cmd, row->kind, scope, word, *field);
 
-        allowed = cask_proxies_text_subnet(value, &subnet, cmd->pool);
-        item = subnet;
-    } else {
-        cask_config_mention_group(cmd, value);
+        if (wrong != NULL) {
+            return cask_values_refuse(name, NULL, word, wrong, cmd->pool);
+        }
     }
-    if (allowed != NULL) {
-        return cask_values_refuse(cmd->cmd->name, NULL, value, allowed, cmd->pool);
-    }
-    add_value((apr_array_header_t **)((char *)scope + row->offset), item, cmd->pool);
     return NULL;
 }
 
@@ -258,7 +287,7 @@ const command_rec cask_directives_commands[] = {
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     AP_INIT_TAKE1(#name, parse_scope, (void *)(size_t)ROW_##name, WHERE_##where, syntax),
 #define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help) \
-    AP_INIT_ITERATE(#name, parse_list, (void *)(size_t)ROW_##name, WHERE_##where, syntax),
+    AP_INIT_RAW_ARGS(#name, parse_list, (void *)(size_t)ROW_##name, WHERE_##where, syntax),
 #define CASK_DIRECTIVE_SCRIPT(name, where, field, syntax, help) \
     AP_INIT_RAW_ARGS(#name, cask_script_directives_asked,       \
                      (void *)offsetof(struct cask_config_scope, field), WHERE_##where, syntax),

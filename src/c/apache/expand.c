@@ -147,6 +147,12 @@ cask_expand_is_literal(const char *value)
 }
 
 bool
+cask_expand_is_embedded(const char *value)
+{
+    return *value == '\0' || strcmp(value, "%{GLOBAL}") == 0;
+}
+
+bool
 cask_expand_is_unknown(const char *value)
 {
     static const char *const known[] = {"%{GLOBAL}", "%{SERVER}", "%{HOST}", "%{RESOURCE}"};

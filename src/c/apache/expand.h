@@ -28,6 +28,8 @@ const char *cask_expand_callable(const char *value, const struct cask_expand_fac
                                  apr_pool_t *pool);
 /* The name does not depend on the request: no %{…} but %{GLOBAL}. */
 bool cask_expand_is_literal(const char *value);
+/* The group of embedded mode, and the main interpreter: "" or %{GLOBAL}. */
+bool cask_expand_is_embedded(const char *value);
 /* A %{…} that cask_expand_group() does not know. */
 bool cask_expand_is_unknown(const char *value);
 

@@ -25,7 +25,7 @@ static const char *const children[] = {
 
 /* Reads "process-group=N application-group=N"; NULL or the whole error. */
 static const char *
-read_selectors(const cmd_parms *cmd, const char *line, struct cask_config_interp_layer *layer)
+read_selectors(const cmd_parms *cmd, const char *line, struct cask_interp_layer *layer)
 {
     const char *directive = cmd->cmd->name;
 
@@ -83,7 +83,7 @@ const char *
 cask_interp_options_section(cmd_parms *cmd, void *dir, const char *line)
 {
     struct cask_config_main *main_config = cask_config_main();
-    struct cask_config_interp_layer layer = {.values = cask_config_interp_unset()};
+    struct cask_interp_layer layer = {.values = cask_interp_settings_unset()};
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     const char *end = strrchr(line, '>');
 
@@ -104,6 +104,6 @@ cask_interp_options_section(cmd_parms *cmd, void *dir, const char *line)
     main_config->open_layer = &layer.values;
     wrong = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
     main_config->open_layer = NULL;
-    *(struct cask_config_interp_layer *)apr_array_push(main_config->interp_layers) = layer;
+    *(struct cask_interp_layer *)apr_array_push(main_config->interp_layers) = layer;
     return wrong;
 }

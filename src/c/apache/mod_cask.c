@@ -7,6 +7,7 @@
  * Threads: hooks run where httpd runs them.
  */
 #include "apache/alias.h"
+#include "apache/auth.h"
 #include "apache/body_source.h"
 #include "apache/check.h"
 #include "apache/config.h"
@@ -42,6 +43,7 @@ register_hooks(apr_pool_t *pool)
 
     cask_lifecycle_register_hooks(pool);
     cask_body_source_register();
+    cask_auth_register_hooks(pool);
     ap_hook_check_config(cask_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cask_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_module, NULL, NULL, APR_HOOK_MIDDLE);

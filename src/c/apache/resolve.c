@@ -12,6 +12,7 @@
 #include "apache/config.h"
 #include "apache/expand.h"
 #include "apache/pythons.h"
+#include "apache/restrict.h"
 #include "apache/routing.h"
 #include "platform/clock.h"
 #include "platform/cred.h"
@@ -207,6 +208,7 @@ cask_resolve_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_serve
         pconf, main_config->socket_prefix != NULL ? main_config->socket_prefix : "wsgi");
     main_config->embedded_python = cask_pythons_find(main_config->python_home, pconf);
     main_config->embedded_apps = apr_array_make(pconf, 2, sizeof(struct cask_spec_app));
+    cask_restrict_resolve(main_config);
     for (int i = 0; i < main_config->group_list->nelts; i++) {
         resolve_group(groups[i], main_config, pconf);
     }

@@ -16,6 +16,7 @@
 #include "apache/dispatch.h"
 #include "apache/expand.h"
 #include "apache/logsink.h"
+#include "apache/restrict.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -132,13 +133,6 @@ choose_group(request_rec *r, struct cask_route *route)
     struct cask_config_group *group;
 
     if (route->process_group[0] == '\0') {
-        if (cask_config_restrict_embedded(main_config)) {
-            cask_logsink_line(r, 124,
-                              "script '%s': WSGIRestrictEmbedded is On and no daemon group is "
-                              "configured for it",
-                              r->filename);
-            return HTTP_INTERNAL_SERVER_ERROR;
-        }
         return OK;
     }
     group = apr_hash_get(main_config->groups, route->process_group, APR_HASH_KEY_STRING);
@@ -258,6 +252,10 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
     }
     if (status == OK) {
         status = expand_names(r, &route);
+    }
+    if (status == OK) {
+        status =
+            cask_restrict_check(r, &route.values, route.process_group, route.application_group);
     }
     if (status == OK) {
         status = choose_group(r, &route);

@@ -1,0 +1,4 @@
+<h1>{{title}}</h1>
+% for item in items:
+<li>{{item}}</li>
+% end

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controllers; root.py is where TurboGears looks."""
