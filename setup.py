@@ -38,6 +38,8 @@ EXCLUDED = {
     "module": (
         "proc/daemon.c",
         "proc/daemon_boot.c",
+        "proc/daemon_load.c",
+        "proc/guard.c",
         "proc/pool.c",
         "proc/stale.c",
         "proc/watchdog.c",
@@ -47,6 +49,7 @@ EXCLUDED = {
         "wire/wire_server.c",
     ),
     "engine": (
+        "proc/confine.c",
         "proc/generation.c",
         "proc/group.c",
         "proc/group_end.c",

@@ -27,6 +27,8 @@ WHERE = {
 }
 KINDS = {
     "INTEGER": "whole number from {low} to {high}",
+    "SIZE": "bytes, or a number with `K`, `M` or `G`",
+    "FLAG": "`On` or `Off`",
     "OCTAL": "octal number from 0 to 0777",
     "TIME": "time: seconds, or a number with `ms`, `s`, `m` or `h`",
     "TEXT": "text",
@@ -34,6 +36,7 @@ KINDS = {
     "ROOTED": "path, a relative one from `ServerRoot`",
     "USER": "user",
     "GROUP": "group",
+    "GROUPS": "groups, with commas between them",
 }
 
 

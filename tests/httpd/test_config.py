@@ -18,7 +18,7 @@ from harness.site import Site
 
 pytestmark = pytest.mark.only("embedded", reason="nothing is served")
 
-OPTIONS = "user, group, home, umask, python-home"
+OPTIONS = "user, group, supplementary-groups"
 ERRORS = {
     "no name": ("WSGIDaemonProcess", "WSGIDaemonProcess: needs a name"),
     "option first": ("WSGIDaemonProcess threads=5", "'threads=5' is refused", "first word"),
@@ -162,8 +162,8 @@ def test_good_words_and_the_dump(site: Site) -> None:
         "reload-wait=2s",
         f"preload: {script} application in interpreter %{{GLOBAL}}",
         "group plain (",
-        "processes=1\n threads=15\n listen-backlog=100",
-        "graceful-timeout=15s\n shutdown-timeout=5s\n connect-timeout=15s\n socket-timeout=30s",
+        "processes=1\n threads=15\n stack-size=0\n listen-backlog=100",
+        "graceful-timeout=15s\n eviction-timeout=0\n shutdown-timeout=5s\n connect-timeout=15s\n socket-timeout=30s",
         "server inner:",
         "WSGIProcessGroup plain\n WSGIApplicationGroup %{GLOBAL}",
         f"alias /one -> {script} process-group=full application-group=%{{GLOBAL}}",

@@ -18,7 +18,7 @@ def pid_of(site):
 
 def test_request_timeout(site):
     """The process is replaced; the client is told; the others are served."""
-    site.logs.allow("CASK0|File |Thread|Traceback|Stack|^\\s")
+    site.logs.allow("CASK0|File |[Tt]hread|Traceback|Stack|^\\s")
     site.serve(
         "gateway.py",
         group_options={"threads": 1, "request_timeout": 1, "graceful_timeout": 1,
@@ -66,7 +66,7 @@ def test_inactivity_timeout_spares_a_running_request(site):
 def test_startup_timeout(site):
     """An import that never ends: the process is replaced, requests are answered with 503 or 504
     and not left hanging."""
-    site.logs.allow("CASK0|File |Thread|Traceback|Stack|^\\s")
+    site.logs.allow("CASK0|File |[Tt]hread|Traceback|Stack|^\\s")
     path = site.write_app("app.py", "import stage\nstage.gate('import')\n")
     site.stage.close_gate("import")
     site.serve(path, group_options={"startup_timeout": 1, "connect_timeout": 2,

@@ -25,6 +25,8 @@
 
 enum kind {
     KIND_INTEGER,
+    KIND_SIZE,
+    KIND_FLAG,
     KIND_OCTAL,
     KIND_TIME,
     KIND_TEXT,
@@ -32,6 +34,7 @@ enum kind {
     KIND_ROOTED,
     KIND_USER,
     KIND_GROUP,
+    KIND_GROUPS,
 };
 
 enum row_number {
@@ -134,6 +137,27 @@ check_group(const char *value)
                                                    : NULL;
 }
 
+/* Names of groups with commas between them. */
+static const char *
+check_groups(const char *value, apr_pool_t *pool)
+{
+    char *rest = apr_pstrdup(pool, value);
+    size_t n_groups = 0;
+
+    while (rest != NULL) {
+        char *name = rest;
+
+        rest = strchr(name, ',');
+        if (rest != NULL) {
+            *rest++ = '\0';
+        }
+        if (check_group(name) != NULL || ++n_groups >= CASK_CRED_MAX_GROUPS) {
+            return "groups of this machine, by name or as #gid, with commas between them";
+        }
+    }
+    return NULL;
+}
+
 /* Sets one option; NULL, or what is allowed instead. */
 static const char *
 set_option(struct cask_group_spec *spec, const struct row *row, const char *value, apr_pool_t *pool)
@@ -142,10 +166,18 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
     const char *allowed = NULL;
     int64_t number = 0;
     int octal = 0;
+    int flag = 0;
 
     switch (row->kind) {
     case KIND_INTEGER:
         allowed = cask_values_integer(value, row->low, row->high, &number, pool);
+        break;
+    case KIND_SIZE:
+        allowed = cask_values_size(value, row->low, row->high, &number, pool);
+        break;
+    case KIND_FLAG:
+        allowed = cask_values_flag(value, &flag);
+        number = flag;
         break;
     case KIND_OCTAL:
         allowed = cask_values_octal(value, &octal);
@@ -169,6 +201,9 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
     case KIND_GROUP:
         *text = value;
         return check_group(value);
+    case KIND_GROUPS:
+        *text = value;
+        return check_groups(value, pool);
     }
     if (allowed == NULL) {
         set_integer(spec, row, number);
@@ -232,6 +267,12 @@ cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
     case KIND_INTEGER:
         value = apr_psprintf(pool, "%" APR_INT64_T_FMT, get_integer(spec, row));
         break;
+    case KIND_SIZE:
+        value = cask_values_size_text(get_integer(spec, row), pool);
+        break;
+    case KIND_FLAG:
+        value = get_integer(spec, row) != 0 ? "On" : "Off";
+        break;
     case KIND_OCTAL:
         value = get_integer(spec, row) < 0
                     ? NULL
@@ -245,6 +286,7 @@ cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
     case KIND_ROOTED:
     case KIND_USER:
     case KIND_GROUP:
+    case KIND_GROUPS:
         value = get_text(spec, row);
         break;
     }

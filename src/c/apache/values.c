@@ -12,6 +12,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,6 +28,16 @@ static const struct unit time_units[] = {
     {"s", CASK_CLOCK_SECOND},
     {"ms", CASK_CLOCK_MS},
 };
+
+static const struct {
+    const char *name;
+    int64_t bytes;
+} size_units[] = {
+    {"G", INT64_C(1) << 30},
+    {"M", INT64_C(1) << 20},
+    {"K", INT64_C(1) << 10},
+};
+#define N_SIZE_UNITS (sizeof(size_units) / sizeof(size_units[0]))
 
 /* Reads the digits at *text; -1 when there is none or the number does not fit. */
 static int64_t
@@ -67,15 +78,51 @@ const char *
 cask_values_integer(const char *text, int64_t low, int64_t high, int64_t *ret_number,
                     apr_pool_t *pool)
 {
-    const char *rest = text;
+    bool negative = low < 0 && text[0] == '-';
+    const char *rest = negative ? text + 1 : text;
     int64_t number = read_digits(&rest, 10);
+    bool read = number >= 0 && *rest == '\0';
 
-    if (number < 0 || *rest != '\0' || number < low || number > high) {
+    number = negative ? -number : number;
+    if (!read || number < low || number > high) {
         return apr_psprintf(pool, "a whole number from %" APR_INT64_T_FMT " to %" APR_INT64_T_FMT,
                             low, high);
     }
     *ret_number = number;
     return NULL;
+}
+
+const char *
+cask_values_size(const char *text, int64_t low, int64_t high, int64_t *ret_bytes, apr_pool_t *pool)
+{
+    const char *rest = text;
+    int64_t number = read_digits(&rest, 10);
+    int64_t unit = *rest == '\0' ? 1 : 0;
+
+    for (size_t i = 0; i < N_SIZE_UNITS; i++) {
+        if (strcasecmp(rest, size_units[i].name) == 0) {
+            unit = size_units[i].bytes;
+        }
+    }
+    if (number < 0 || unit == 0 || number > high / unit || number * unit < low) {
+        return apr_psprintf(pool,
+                            "a number of bytes, or one with K, M or G behind it, from %s to %s",
+                            cask_values_size_text(low, pool), cask_values_size_text(high, pool));
+    }
+    *ret_bytes = number * unit;
+    return NULL;
+}
+
+const char *
+cask_values_size_text(int64_t bytes, apr_pool_t *pool)
+{
+    for (size_t i = 0; i < N_SIZE_UNITS && bytes != 0; i++) {
+        if (bytes % size_units[i].bytes == 0) {
+            return apr_psprintf(pool, "%" APR_INT64_T_FMT "%s", bytes / size_units[i].bytes,
+                                size_units[i].name);
+        }
+    }
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT, bytes);
 }
 
 const char *

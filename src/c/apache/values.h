@@ -15,9 +15,14 @@
 
 /* On or Off in any case: 1 or 0. */
 const char *cask_values_flag(const char *text, int *ret_flag);
-/* Decimal digits only. low and high are inclusive. */
+/* Decimal digits only, a '-' before them where low is below 0. low and high are inclusive. */
 const char *cask_values_integer(const char *text, int64_t low, int64_t high, int64_t *ret_number,
                                 apr_pool_t *pool);
+/* A whole number of bytes, or one with K, M or G (powers of 1024) behind it. */
+const char *cask_values_size(const char *text, int64_t low, int64_t high, int64_t *ret_bytes,
+                             apr_pool_t *pool);
+/* "64K", "1G", "1000": the shortest exact way to write a size. */
+const char *cask_values_size_text(int64_t bytes, apr_pool_t *pool);
 /* Octal digits only, 0 to 0777. */
 const char *cask_values_octal(const char *text, int *ret_number);
 /* A number, perhaps with a decimal fraction, with ms, s, m or h behind it; without, seconds. low,

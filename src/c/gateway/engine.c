@@ -317,6 +317,24 @@ engine_interrupt(struct cask_engine *engine, uint32_t thread_id)
 }
 
 static void
+engine_beat(struct cask_engine *engine)
+{
+    struct cask_runtime *runtime = engine->gateway.runtime;
+    struct cask_thread *thread = NULL;
+    struct cask_interp *interp;
+    int status = cask_threads_current(runtime, &thread);
+
+    (void)pthread_mutex_lock(&runtime->mutex);
+    interp = runtime->interps;
+    (void)pthread_mutex_unlock(&runtime->mutex);
+    for (; interp != NULL && status == 0; interp = interp->next) {
+        if (interp->state != NULL && cask_gil_enter(interp, thread)) {
+            cask_gil_leave(interp, thread);
+        }
+    }
+}
+
+static void
 engine_dump_stacks(struct cask_engine *engine, int fd)
 {
     sigset_t set;
@@ -392,6 +410,7 @@ cask_engine_entry(uint32_t abi)
         .ask = engine_ask,
         .loaded = engine_loaded,
         .interrupt = engine_interrupt,
+        .beat = engine_beat,
         .dump_stacks = engine_dump_stacks,
         .stop = engine_stop,
     };

@@ -91,6 +91,9 @@ struct cask_engine_ops {
     /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside
      * the application (0), else ESRCH. Any thread but a serving one; waits for the GIL. */
     int (*interrupt)(struct cask_engine *engine, uint32_t thread_id);
+    /* Enters and leaves each interpreter: returns when every lock (GIL) could be had. Any thread
+     * but a serving one. */
+    void (*beat)(struct cask_engine *engine);
     /* Writes the stacks of all threads to the descriptor with async-signal-safe calls only; needs
      * no GIL. */
     void (*dump_stacks)(struct cask_engine *engine, int fd);

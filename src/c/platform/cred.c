@@ -189,6 +189,33 @@ cask_cred_resolve(uid_t uid, gid_t gid, struct cask_cred *ret_cred,
 }
 
 int
+cask_cred_set_groups(struct cask_cred *cred, const char *text, struct cask_problem *reterr_problem)
+{
+    char name[256];
+
+    cred->groups[0] = cred->gid;
+    cred->n_groups = 1;
+    while (text != NULL) {
+        const char *comma = strchr(text, ',');
+        size_t len = comma != NULL ? (size_t)(comma - text) : strlen(text);
+        int status;
+
+        if (len >= sizeof(name) || cred->n_groups == CASK_CRED_MAX_GROUPS) {
+            return cask_problem_set(reterr_problem, E2BIG, 322, "too many groups at '%s'", text);
+        }
+        memcpy(name, text, len);
+        name[len] = '\0';
+        status = cask_cred_group(name, &cred->groups[cred->n_groups], reterr_problem);
+        if (status != 0) {
+            return status;
+        }
+        cred->n_groups++;
+        text = comma != NULL ? comma + 1 : NULL;
+    }
+    return 0;
+}
+
+int
 cask_cred_apply(const struct cask_cred *cred, const char **ret_step)
 {
     if (geteuid() != 0) {

@@ -32,6 +32,10 @@ int cask_cred_group(const char *text, gid_t *ret_gid, struct cask_problem *reter
 /* Fills cred for uid and gid: name, home, and the groups of initgroups(3). */
 int cask_cred_resolve(uid_t uid, gid_t gid, struct cask_cred *ret_cred,
                       struct cask_problem *reterr_problem);
+/* Replaces the supplementary groups by cred's own group and those named in text ("a,#12,b"). ENOENT
+ * naming the one there is not; E2BIG. */
+int cask_cred_set_groups(struct cask_cred *cred, const char *text,
+                         struct cask_problem *reterr_problem);
 /* setgroups, setgid, setuid, and a check that they cannot be taken back. No-op when this process is
  * not root. Async-signal-safe. Returns errno; *ret_step names the call that failed. */
 int cask_cred_apply(const struct cask_cred *cred, const char **ret_step);

@@ -39,6 +39,12 @@ cask_channel_reason_text(uint32_t reason)
         return "startup-timeout exceeded";
     case CASK_CHANNEL_INACTIVITY_TIMEOUT:
         return "inactivity-timeout reached";
+    case CASK_CHANNEL_DEADLOCK:
+        return "Python's lock was not to be had for deadlock-timeout";
+    case CASK_CHANNEL_RESTART_INTERVAL:
+        return "restart-interval reached";
+    case CASK_CHANNEL_CPU_TIME:
+        return "cpu-time-limit reached";
     case CASK_CHANNEL_SIGNAL:
         return "a signal was sent to it";
     }

@@ -19,7 +19,6 @@
 #include "proc/daemon.h"
 
 #include <errno.h>
-#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -36,6 +35,8 @@
 #include "platform/process.h"
 #include "proc/channel.h"
 #include "proc/daemon_boot.h"
+#include "proc/daemon_load.h"
+#include "proc/guard.h"
 #include "proc/loadlist.h"
 #include "proc/pool.h"
 #include "proc/spec.h"
@@ -65,11 +66,14 @@ struct cask_daemon {
     struct cask_loop *loop;
     struct cask_engine *engine;
     struct cask_pool *pool;
+    struct cask_guard *guard;
     struct cask_stale *stale;
     struct cask_loadlist *loaded; /* applications told to the supervisor */
     struct cask_watchdog watchdog;
     struct cask_loop_timer *look; /* watchdog, orphan and drain: the next moment to think */
     int64_t deadline_us;          /* DRAINING: then stop; STOPPING: then leave */
+    bool stacks_told;             /* in the log already */
+    bool deadlocked;              /* Python's lock is lost: nothing more can be served */
     int64_t orphan_us;            /* since then without supervisor; 0: it is there */
     uint64_t served_seen;         /* requests served when applications were last told */
 };
@@ -129,20 +133,38 @@ daemon_stop(struct cask_daemon *self, int64_t timeout_us)
     cask_loop_timer_set(self->look, cask_clock_mono_us());
 }
 
+/* Time for the end; where there is no shutdown-timeout, one for a process that cannot end. */
+static int64_t
+stop_us(const struct cask_daemon *self)
+{
+    int64_t timeout_us = self->boot->spec->shutdown_timeout_us;
+
+    return timeout_us == 0 && self->deadlocked ? NO_PARENT_US : timeout_us;
+}
+
 static void
 daemon_drain(struct cask_daemon *self, int64_t timeout_us)
 {
     if (self->state != STATE_SERVING) {
         return;
     }
-    if (timeout_us == 0) {
-        daemon_stop(self, self->boot->spec->shutdown_timeout_us);
+    if (timeout_us == 0 || self->deadlocked) {
+        daemon_stop(self, stop_us(self));
         return;
     }
     self->state = STATE_DRAINING;
     self->deadline_us = cask_clock_deadline(timeout_us);
     cask_pool_drain(self->pool);
     cask_loop_timer_set(self->look, cask_clock_mono_us());
+}
+
+static void
+dump_stacks(struct cask_daemon *self)
+{
+    if (!self->stacks_told) {
+        self->stacks_told = true;
+        self->ops->dump_stacks(self->engine, STDERR_FILENO);
+    }
 }
 
 /* STOPPING is over: the process ends as it is, threads inside applications and all. */
@@ -152,6 +174,7 @@ leave(struct cask_daemon *self)
     struct cask_pool_figures figures;
 
     cask_pool_figures(self->pool, &figures);
+    dump_stacks(self);
     cask_log(408, "group '%s': ending process %ld with %u requests still running",
              self->boot->spec->name, (long)getpid(), (unsigned)figures.active);
     cask_process_exit(1);
@@ -172,12 +195,43 @@ orphan_look(struct cask_daemon *self, int64_t now_us)
     return now_us + ORPHAN_LOOK;
 }
 
+/* request-timeout has passed for some: with interrupt-timeout they get a chance to clean up. */
+static void
+interrupt_late(struct cask_daemon *self, int64_t now_us, int64_t *next)
+{
+    const struct cask_group_spec *spec = self->boot->spec;
+    uint32_t thread_id;
+
+    if (spec->request_timeout_us == 0 || spec->interrupt_timeout_us == 0) {
+        return;
+    }
+    for (;;) {
+        thread_id = cask_pool_take_late(self->pool, spec->request_timeout_us, now_us, next);
+        if (thread_id == 0) {
+            return;
+        }
+        cask_log(441,
+                 "group '%s': interrupting the request in thread %u of process %ld: it has "
+                 "run for request-timeout",
+                 spec->name, (unsigned)thread_id, (long)getpid());
+        cask_guard_interrupt(self->guard, thread_id);
+    }
+}
+
 static int64_t
 serving_look(struct cask_daemon *self, const struct cask_pool_figures *figures, int64_t now_us)
 {
     int64_t next = CASK_CLOCK_NEVER;
     uint32_t reason = cask_watchdog_look(&self->watchdog, figures, now_us, &next);
 
+    interrupt_late(self, now_us, &next);
+    if (figures->active > 0 && self->boot->spec->deadlock_timeout_us > 0) {
+        cask_guard_beat(self->guard);
+    }
+    if (reason == CASK_CHANNEL_DEADLOCK || reason == CASK_CHANNEL_REQUEST_TIMEOUT) {
+        self->deadlocked = reason == CASK_CHANNEL_DEADLOCK;
+        dump_stacks(self);
+    }
     if (reason != 0) {
         if (self->boot->channel_fd < 0) {
             daemon_drain(self, cask_spec_drain_us(self->boot->spec));
@@ -215,6 +269,7 @@ on_look(void *context)
     int64_t orphan = orphan_look(self, now_us);
 
     cask_pool_figures(self->pool, &figures);
+    figures.waiting_us = cask_guard_waiting_us(self->guard);
     switch (self->state) {
     case STATE_STARTING:
         break;
@@ -341,90 +396,18 @@ on_signal(void *context, int signal_number)
         daemon_stop(self, self->boot->spec->shutdown_timeout_us);
         break;
     case SIGUSR1:
+    case SIGXCPU:
         if (self->state == STATE_SERVING && self->boot->channel_fd >= 0) {
-            daemon_send_reason(self, CASK_CHANNEL_REPLACE, CASK_CHANNEL_SIGNAL);
+            daemon_send_reason(self, CASK_CHANNEL_REPLACE,
+                               signal_number == SIGXCPU ? CASK_CHANNEL_CPU_TIME
+                                                        : CASK_CHANNEL_SIGNAL);
         } else {
-            daemon_drain(self, cask_spec_drain_us(self->boot->spec));
+            daemon_drain(self, cask_spec_eviction_us(self->boot->spec));
         }
         break;
     default: /* SIGHUP, SIGUSR2 mean nothing here but must not kill */
         break;
     }
-}
-
-/* Loads the applications of the list. With `strict` a failing one fails the daemon; otherwise it is
- * logged, answers 500 and is tried again by requests. */
-static int
-load_all(struct cask_daemon *self, struct cask_problem *reterr_problem)
-{
-    const struct cask_group_spec *spec = self->boot->spec;
-
-    for (size_t i = 0; i < spec->n_apps; i++) {
-        const struct cask_spec_app *from = &spec->apps[i];
-        const struct cask_app app = {
-            .script = {from->script, (uint32_t)strlen(from->script)},
-            .callable = {from->callable, (uint32_t)strlen(from->callable)},
-            .application_group = {from->application_group,
-                                  (uint32_t)strlen(from->application_group)},
-        };
-        struct cask_problem problem = {0};
-        enum cask_outcome outcome = self->ops->load(self->engine, &app, &problem);
-
-        if (outcome == CASK_OUTCOME_MISSING) {
-            /* the requests for it get 404 from httpd: nothing to wait for */
-            cask_log_debug(CASK_LOG_INFO, "group '%s': script '%s' is not there", spec->name,
-                           from->script);
-        } else if (outcome != CASK_OUTCOME_DONE && self->boot->strict) {
-            if (problem.number == 0) {
-                (void)cask_problem_set(&problem, EIO, 406, "cannot load '%s'", from->script);
-            }
-            cask_problem_move(reterr_problem, &problem);
-            return EIO;
-        } else if (outcome != CASK_OUTCOME_DONE) {
-            cask_log_problem(&problem);
-        }
-        cask_problem_done(&problem);
-    }
-    self->ops->loaded(self->engine, tell_loaded, self);
-    return 0;
-}
-
-static int
-open_engine(struct cask_daemon *self, struct cask_problem *reterr_problem)
-{
-    const struct cask_group_spec *spec = self->boot->spec;
-    const struct cask_process *process = cask_process_get();
-    const struct cask_engine_config config = {
-        .embedded = false,
-        .python_home = spec->python_home,
-        .python_path = spec->python_path,
-        .working_home = spec->home,
-        .package_dir = spec->package_dir,
-        .process_group = spec->name,
-        .processes = spec->processes,
-        .threads = spec->threads,
-        .multiprocess = spec->processes_given,
-        .multithread = spec->threads != 1,
-        .run_once = spec->threads == 1 && spec->maximum_requests == 1,
-        .case_insensitive = spec->case_insensitive,
-        .httpd_version = {spec->httpd_version[0], spec->httpd_version[1], spec->httpd_version[2]},
-        .httpd_description = spec->httpd_description,
-        .httpd_built = spec->httpd_built,
-        .mpm_name = spec->mpm_name,
-        .mpm_processes = spec->mpm_processes,
-        .mpm_threads = spec->mpm_threads,
-        .stale = cask_stale_add,
-        .stale_context = self->stale,
-        .log = process->sink,
-        .log_context = process->sink_context,
-        .log_level = process->log_level,
-    };
-
-    if (spec->locale != NULL && setlocale(LC_ALL, spec->locale) == NULL) {
-        cask_log(404, "group '%s': this system has no locale '%s'; going on without it", spec->name,
-                 spec->locale);
-    }
-    return self->ops->open(&config, &self->engine, reterr_problem);
 }
 
 static int
@@ -445,16 +428,21 @@ start(struct cask_daemon *self, struct cask_problem *reterr_problem)
         error = cask_stale_new(&self->stale, reterr_problem);
     }
     if (error == 0) {
-        error = open_engine(self, reterr_problem);
+        error = cask_daemon_load_engine(self->boot, self->ops, self->stale, &self->engine,
+                                        reterr_problem);
     }
     if (error == 0) {
-        error = load_all(self, reterr_problem);
+        error = cask_daemon_load_apps(self->boot, self->ops, self->engine, reterr_problem);
     }
     if (error == 0) {
+        self->ops->loaded(self->engine, tell_loaded, self);
         error = cask_loop_new(&self->loop, reterr_problem);
     }
     if (error == 0) {
         pool_config.engine = self->engine;
+        error = cask_guard_new(&self->guard, self->ops, self->engine, reterr_problem);
+    }
+    if (error == 0) {
         error = cask_pool_new(&self->pool, &pool_config, reterr_problem);
     }
     return error;
@@ -463,7 +451,7 @@ start(struct cask_daemon *self, struct cask_problem *reterr_problem)
 static int
 watch_all(struct cask_daemon *self)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2};
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGXCPU, SIGHUP, SIGUSR2};
     int error = cask_loop_timer_new(self->loop, on_look, self, &self->look);
 
     for (size_t i = 0; error == 0 && i < sizeof(signals) / sizeof(signals[0]); i++) {
@@ -493,18 +481,21 @@ serve(struct cask_daemon *self)
 
     self->state = STATE_SERVING;
     self->watchdog.spec = self->boot->spec;
+    self->watchdog.start_us = cask_clock_mono_us();
     if (watch_all(self) != 0) {
         cask_log(407, "group '%s': process %ld cannot watch its descriptors",
                  self->boot->spec->name, (long)getpid());
         return 1;
     }
+    cask_loop_timer_set(self->look, self->watchdog.start_us);
     daemon_send(self, CASK_CHANNEL_READY, &nothing);
     (void)cask_loop_run(self->loop);
 
     deadline_us = self->state == STATE_STOPPING
                       ? self->deadline_us
                       : cask_clock_deadline(self->boot->spec->shutdown_timeout_us);
-    if (cask_pool_join(self->pool, deadline_us) != 0) {
+    if (cask_pool_join(self->pool, deadline_us) != 0 ||
+        cask_guard_stop(self->guard, deadline_us) != 0) {
         leave(self);
     }
     self->pool = cask_pool_free(self->pool);

@@ -107,7 +107,7 @@ find_victim(const struct cask_generation *self)
 {
     for (size_t i = 0; i < self->n_workers; i++) {
         if (cask_worker_state(self->workers[i]) == CASK_WORKER_READY &&
-            cask_worker_wants_out(self->workers[i])) {
+            cask_worker_wants_out(self->workers[i]) != 0) {
             return self->workers[i];
         }
     }
@@ -123,6 +123,14 @@ set_respawn(struct cask_generation *self, int64_t due_us)
     }
 }
 
+static int64_t
+drain_us_of(const struct cask_generation *self, const struct cask_worker *worker)
+{
+    return cask_worker_wants_out(worker) == CASK_CHANNEL_SIGNAL
+               ? cask_spec_eviction_us(self->config.spec)
+               : cask_spec_drain_us(self->config.spec);
+}
+
 /* Takes workers out that should go, asks for new ones that should be there: keeps (1). */
 static void
 balance(struct cask_generation *self, int64_t due_us)
@@ -134,7 +142,7 @@ balance(struct cask_generation *self, int64_t due_us)
         return;
     }
     if (victim != NULL && count(self, CASK_WORKER_READY) > processes) {
-        cask_worker_drain(victim, cask_spec_drain_us(self->config.spec));
+        cask_worker_drain(victim, drain_us_of(self, victim));
         victim = find_victim(self);
     }
     if (count_useful(self) < processes + (victim != NULL ? 1 : 0)) {
@@ -257,6 +265,13 @@ worker_ready(struct cask_generation *self)
     balance(self, cask_clock_mono_us());
 }
 
+static bool
+is_timeout(uint32_t reason)
+{
+    return reason == CASK_CHANNEL_REQUEST_TIMEOUT || reason == CASK_CHANNEL_STARTUP_TIMEOUT ||
+           reason == CASK_CHANNEL_DEADLOCK || reason == CASK_CHANNEL_CPU_TIME;
+}
+
 static void
 on_worker(void *context, struct cask_worker *worker, enum cask_worker_event event,
           const struct cask_worker_news *news)
@@ -275,14 +290,13 @@ on_worker(void *context, struct cask_worker *worker, enum cask_worker_event even
                           &news->script_id);
         break;
     case CASK_WORKER_WANTS_OUT:
-        cask_grouplog_say(self->config.log,
-                          news->reason == CASK_CHANNEL_REQUEST_TIMEOUT ||
-                                  news->reason == CASK_CHANNEL_STARTUP_TIMEOUT
-                              ? 428
-                              : 427,
+        cask_grouplog_say(self->config.log, is_timeout(news->reason) ? 428 : 427,
                           "group '%s': replacing process %ld: %s", self->config.spec->name,
                           (long)cask_worker_pid(worker), cask_channel_reason_text(news->reason));
         self->fresh = news->reason == CASK_CHANNEL_INACTIVITY_TIMEOUT;
+        if (news->reason == CASK_CHANNEL_DEADLOCK) { /* it can serve nobody: no successor first */
+            cask_worker_drain(worker, drain_us_of(self, worker));
+        }
         balance(self, cask_clock_mono_us());
         break;
     case CASK_WORKER_LEAVES:

@@ -36,6 +36,7 @@ struct worker {
     pthread_t thread;       /* [init] */
     uint32_t id;            /* [init] from 1 */
     _Atomic int64_t begin;  /* [atomic] relaxed: start of its request; 0 between requests */
+    int64_t late_begin;     /* [owner: main] start of the request last told to be late */
 };
 
 struct cask_pool {
@@ -161,16 +162,37 @@ worker_main(void *context)
 
 /* ---- life ---- */
 
+/* stack-size as the system takes it: whole pages, not below its minimum. */
+static size_t
+stack_size(const struct cask_group_spec *spec)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    size_t size = (size_t)spec->stack_size < least ? least : (size_t)spec->stack_size;
+
+    return (size + page - 1) / page * page;
+}
+
 static int
 start_worker(struct cask_pool *pool, uint32_t id)
 {
     struct worker *worker = &pool->workers[id - 1];
     char name[NAME_SIZE];
-    int status;
+    pthread_attr_t attributes;
+    int status = pthread_attr_init(&attributes);
 
     worker->pool = pool;
     worker->id = id;
-    status = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (status != 0) {
+        return status;
+    }
+    if (pool->config.spec->stack_size > 0) {
+        status = pthread_attr_setstacksize(&attributes, stack_size(pool->config.spec));
+    }
+    if (status == 0) {
+        status = pthread_create(&worker->thread, &attributes, worker_main, worker);
+    }
+    (void)pthread_attr_destroy(&attributes);
     if (status == 0) {
         (void)snprintf(name, sizeof(name), "worker %u", (unsigned)id);
         (void)pthread_setname_np(worker->thread, name);
@@ -321,7 +343,7 @@ cask_pool_take_events(struct cask_pool *pool)
 void
 cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures)
 {
-    int64_t limit_us = pool->config.spec->request_timeout_us;
+    int64_t limit_us = cask_spec_overdue_us(pool->config.spec);
     int64_t now_us = cask_clock_mono_us();
     struct cask_pool_figures figures = {
         .served = atomic_load(&pool->served),
@@ -349,6 +371,25 @@ cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures)
         figures.active = atomic_load(&pool->active);
     }
     *ret_figures = figures;
+}
+
+uint32_t
+cask_pool_take_late(struct cask_pool *pool, int64_t limit_us, int64_t now_us, int64_t *ret_next_us)
+{
+    for (uint32_t i = 0; i < pool->n_workers; i++) {
+        struct worker *worker = &pool->workers[i];
+        int64_t begin = atomic_load_explicit(&worker->begin, memory_order_relaxed);
+
+        if (begin == 0 || begin == worker->late_begin) {
+            continue;
+        }
+        if (now_us - begin >= limit_us) {
+            worker->late_begin = begin;
+            return worker->id;
+        }
+        *ret_next_us = begin + limit_us < *ret_next_us ? begin + limit_us : *ret_next_us;
+    }
+    return 0;
 }
 
 void

@@ -35,10 +35,11 @@ enum cask_pool_event {
 };
 
 struct cask_pool_figures {
-    uint64_t served;       /* requests since the start */
-    uint32_t active;       /* requests running */
-    uint32_t overdue;      /* of these, running longer than request-timeout */
-    int64_t oldest_us;     /* monotonic start of the oldest running one; CASK_CLOCK_NEVER: none */
+    uint64_t served;    /* requests since the start */
+    uint32_t active;    /* requests running */
+    uint32_t overdue;   /* of these, given up: request-timeout and interrupt-timeout have passed */
+    int64_t oldest_us;  /* monotonic start of the oldest running one; CASK_CLOCK_NEVER: none */
+    int64_t waiting_us; /* the daemon's guard waits for Python's lock since then; 0: it does not */
     int64_t last_activity; /* monotonic time of the last sign of activity; 0: no request yet */
 };
 
@@ -50,6 +51,10 @@ int cask_pool_event_fd(const struct cask_pool *pool);
 /* The flags (enum cask_pool_event) set since the last call. */
 uint32_t cask_pool_take_events(struct cask_pool *pool);
 void cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures);
+/* The id of a thread whose request has run for `limit_us` and was not returned here before; 0:
+ * none. *ret_next_us, when not later already, becomes the time when the next one will have. */
+uint32_t cask_pool_take_late(struct cask_pool *pool, int64_t limit_us, int64_t now_us,
+                             int64_t *ret_next_us);
 /* No new connections, GOAWAY on the others; EMPTY follows when nothing is left. */
 void cask_pool_drain(struct cask_pool *pool);
 /* Threads take nothing more; running requests go on until they end; EMPTY follows then. */

@@ -29,7 +29,7 @@
 #include "platform/problem.h"
 #include "platform/process.h"
 #include "proc/channel.h"
-#include "proc/logline.h"
+#include "proc/confine.h"
 
 #define SEND_US   (5 * CASK_CLOCK_SECOND)
 #define SAFE_FD   10 /* copies of the channel and the log are put from here on first */
@@ -126,24 +126,6 @@ spawn_failed(int error, const char *step)
     cask_process_exit(127);
 }
 
-/* A line in the group's log, by way of the pipe that is our stderr already. */
-static void
-spawn_warn(const struct cask_group_spec *spec, const char *home, const char *user, int error)
-{
-    char mark[CASK_LOGLINE_MARK_SIZE + 1] = {0};
-    char text[PATH_SIZE + 512];
-    int len;
-
-    cask_logline_mark(cask_log_number_level(426), mark);
-    len = snprintf(text, sizeof(text),
-                   "%sCASK0426: group '%s': home '%s' of user '%s' cannot be entered (%s); "
-                   "running in '/'\n",
-                   mark, spec->name, home, user, strerror(error));
-    if (len > 0 && (size_t)len < sizeof(text) && write(STDERR_FILENO, text, (size_t)len) < 0) {
-        return; /* a lost warning stops nobody */
-    }
-}
-
 /* Descriptors 0 to 3 as a daemon expects them, all others closed. */
 static void
 arrange_descriptors(int channel_fd, int log_fd)
@@ -180,7 +162,10 @@ enter_home(const struct cask_group_spec *spec, const struct cask_cred *cred)
         spawn_failed(error, "entering the folder of home=");
     }
     if (cred->uid != spec->httpd_uid) {
-        spawn_warn(spec, home, cred->name, error);
+        cask_confine_warn(426,
+                          "group '%s': home '%s' of user '%s' cannot be entered (%s); running in "
+                          "'/'",
+                          spec->name, home, cred->name, strerror(error));
     }
     if (chdir("/") != 0) {
         spawn_failed(errno, "entering '/'");
@@ -230,9 +215,13 @@ exec_daemon(const struct cask_group_spec *spec)
     } else {
         error = cask_cred_resolve(geteuid(), getegid(), cred, &problem);
     }
-    if (error != 0) {
-        spawn_failed(error, "looking up the user");
+    if (error == 0 && spec->supplementary_groups != NULL) {
+        error = cask_cred_set_groups(cred, spec->supplementary_groups, &problem);
     }
+    if (error != 0) {
+        spawn_failed(error, "looking up the user and its groups");
+    }
+    cask_confine_as_root(spec);
     error = cask_cred_apply(cred, &step); /* keeps (2) */
     if (error != 0) {
         spawn_failed(error, step);
@@ -242,6 +231,10 @@ exec_daemon(const struct cask_group_spec *spec)
     }
     enter_home(spec, cred);
     set_environment(spec, cred);
+    error = cask_confine_as_user(spec, &step);
+    if (error != 0) {
+        spawn_failed(error, step);
+    }
 
     arguments[0] = (char *)spec->interpreter; /* virtual environments are found by it */
     arguments[1] = path;

@@ -50,6 +50,13 @@ static const struct field fields[] = {
     FIELD(group, FIELD_TEXT),
     FIELD(uid, FIELD_U32),
     FIELD(gid, FIELD_U32),
+    FIELD(supplementary_groups, FIELD_TEXT),
+    FIELD(no_new_privileges, FIELD_U32),
+    FIELD(cpu_priority, FIELD_U32),
+    FIELD(cpu_time_limit_us, FIELD_I64),
+    FIELD(memory_limit, FIELD_I64),
+    FIELD(virtual_memory_limit, FIELD_I64),
+    FIELD(open_files_limit, FIELD_U32),
     FIELD(home, FIELD_TEXT),
     FIELD(umask, FIELD_U32),
     FIELD(display_name, FIELD_TEXT),
@@ -64,13 +71,18 @@ static const struct field fields[] = {
     FIELD(processes, FIELD_U32),
     FIELD(processes_given, FIELD_BOOL),
     FIELD(threads, FIELD_U32),
+    FIELD(stack_size, FIELD_I64),
     FIELD(listen_backlog, FIELD_U32),
     FIELD(maximum_requests, FIELD_I64),
     FIELD(startup_timeout_us, FIELD_I64),
     FIELD(request_timeout_us, FIELD_I64),
+    FIELD(interrupt_timeout_us, FIELD_I64),
+    FIELD(deadlock_timeout_us, FIELD_I64),
+    FIELD(restart_interval_us, FIELD_I64),
     FIELD(inactivity_timeout_us, FIELD_I64),
     FIELD(graceful_timeout_us, FIELD_I64),
     FIELD(graceful_timeout_given, FIELD_BOOL),
+    FIELD(eviction_timeout_us, FIELD_I64),
     FIELD(shutdown_timeout_us, FIELD_I64),
     FIELD(connect_timeout_us, FIELD_I64),
     FIELD(socket_timeout_us, FIELD_I64),
@@ -223,11 +235,13 @@ decode_apps(struct decoded *decoded, struct cask_unpack *unpack, int *ret_error)
 static bool
 in_range(const struct cask_group_spec *spec)
 {
-    const int64_t times[] = {spec->startup_timeout_us,    spec->request_timeout_us,
-                             spec->inactivity_timeout_us, spec->graceful_timeout_us,
-                             spec->shutdown_timeout_us,   spec->connect_timeout_us,
-                             spec->socket_timeout_us,     spec->queue_timeout_us,
-                             spec->reload_wait_us,        spec->maximum_requests};
+    const int64_t times[] = {
+        spec->startup_timeout_us,  spec->request_timeout_us,   spec->inactivity_timeout_us,
+        spec->graceful_timeout_us, spec->shutdown_timeout_us,  spec->connect_timeout_us,
+        spec->socket_timeout_us,   spec->queue_timeout_us,     spec->reload_wait_us,
+        spec->maximum_requests,    spec->interrupt_timeout_us, spec->deadlock_timeout_us,
+        spec->restart_interval_us, spec->eviction_timeout_us,  spec->cpu_time_limit_us,
+        spec->memory_limit,        spec->virtual_memory_limit, spec->stack_size};
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         if (times[i] < 0) {
@@ -300,4 +314,16 @@ int64_t
 cask_spec_drain_us(const struct cask_group_spec *spec)
 {
     return spec->graceful_timeout_given ? spec->graceful_timeout_us : DRAIN_US;
+}
+
+int64_t
+cask_spec_eviction_us(const struct cask_group_spec *spec)
+{
+    return spec->eviction_timeout_us > 0 ? spec->eviction_timeout_us : cask_spec_drain_us(spec);
+}
+
+int64_t
+cask_spec_overdue_us(const struct cask_group_spec *spec)
+{
+    return spec->request_timeout_us > 0 ? spec->request_timeout_us + spec->interrupt_timeout_us : 0;
 }

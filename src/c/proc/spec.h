@@ -34,6 +34,13 @@ struct cask_group_spec {
     const char *group;
     uid_t uid; /* resolved */
     gid_t gid;
+    const char *supplementary_groups; /* "a,b"; NULL: those of the user */
+    int no_new_privileges;
+    int cpu_priority;             /* 0: as httpd's */
+    int64_t cpu_time_limit_us;    /* 0: off, here and below */
+    int64_t memory_limit;         /* bytes */
+    int64_t virtual_memory_limit; /* bytes */
+    int open_files_limit;
     const char *home;         /* NULL: the user's home, or "/" */
     int umask;                /* -1: inherit */
     const char *display_name; /* with %{GROUP} expanded; NULL: leave */
@@ -52,14 +59,19 @@ struct cask_group_spec {
     int processes;
     bool processes_given; /* wsgi.multiprocess */
     int threads;
+    int64_t stack_size; /* bytes; 0: the system's */
     int listen_backlog;
     int64_t maximum_requests; /* 0: off */
     /* timeouts in microseconds; 0: off */
     int64_t startup_timeout_us;
     int64_t request_timeout_us;
+    int64_t interrupt_timeout_us;
+    int64_t deadlock_timeout_us;
+    int64_t restart_interval_us;
     int64_t inactivity_timeout_us;
     int64_t graceful_timeout_us;
     bool graceful_timeout_given;
+    int64_t eviction_timeout_us;
     int64_t shutdown_timeout_us;
     int64_t connect_timeout_us;
     int64_t socket_timeout_us; /* 0: httpd's Timeout, resolved in post-config */
@@ -92,5 +104,9 @@ struct cask_group_spec *cask_spec_free(struct cask_group_spec *spec); /* of a de
 /* How long a drain for a reload, restart or replacement lasts: graceful-timeout where it was given
  * (0: stop at once, within shutdown-timeout), else 60 s, since a successor serves already. */
 int64_t cask_spec_drain_us(const struct cask_group_spec *spec);
+/* The same for a process that got SIGUSR1: eviction-timeout where it was given. */
+int64_t cask_spec_eviction_us(const struct cask_group_spec *spec);
+/* When a request is given up with its process: request-timeout and interrupt-timeout; 0: never. */
+int64_t cask_spec_overdue_us(const struct cask_group_spec *spec);
 
 #endif

@@ -7,7 +7,7 @@
  * Invariants:
  *   (1) each reason is given once in a daemon's life: the successor comes, this one goes;
  *   (2) an idle daemon is not woken: without a running request the next look is the inactivity
- *       deadline or never.
+ *       deadline, the restart interval or never.
  */
 #include "proc/watchdog.h"
 
@@ -50,9 +50,12 @@ cask_watchdog_look(struct cask_watchdog *watchdog, const struct cask_pool_figure
     if (figures->last_activity != 0 && watchdog->first_us == 0) {
         watchdog->first_us = figures->last_activity;
     }
-    if (figures->oldest_us != CASK_CLOCK_NEVER &&
-        expired(watchdog, CASK_CHANNEL_REQUEST_TIMEOUT, figures->oldest_us,
-                spec->request_timeout_us, now_us, &next)) {
+    if (figures->waiting_us != 0 && expired(watchdog, CASK_CHANNEL_DEADLOCK, figures->waiting_us,
+                                            spec->deadlock_timeout_us, now_us, &next)) {
+        reason = CASK_CHANNEL_DEADLOCK;
+    } else if (figures->oldest_us != CASK_CLOCK_NEVER &&
+               expired(watchdog, CASK_CHANNEL_REQUEST_TIMEOUT, figures->oldest_us,
+                       cask_spec_overdue_us(spec), now_us, &next)) {
         reason = CASK_CHANNEL_REQUEST_TIMEOUT;
     } else if (!watchdog->loaded && watchdog->first_us != 0 &&
                expired(watchdog, CASK_CHANNEL_STARTUP_TIMEOUT, watchdog->first_us,
@@ -62,6 +65,9 @@ cask_watchdog_look(struct cask_watchdog *watchdog, const struct cask_pool_figure
                expired(watchdog, CASK_CHANNEL_INACTIVITY_TIMEOUT, figures->last_activity,
                        spec->inactivity_timeout_us, now_us, &next)) {
         reason = CASK_CHANNEL_INACTIVITY_TIMEOUT; /* keeps (2) */
+    } else if (expired(watchdog, CASK_CHANNEL_RESTART_INTERVAL, watchdog->start_us,
+                       spec->restart_interval_us, now_us, &next)) {
+        reason = CASK_CHANNEL_RESTART_INTERVAL;
     }
     *ret_next_us = next;
     return reason;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proc/watchdog.h - when a daemon has to be replaced: request, startup and inactivity timeouts.
+/* proc/watchdog.h - when a daemon has to be replaced: request, startup, deadlock and inactivity
+ * timeouts, age.
  *
  * Pure decisions: the daemon's loop brings the figures and the time, and acts on the answer.
  */
@@ -16,6 +17,7 @@ struct cask_pool_figures;
 
 struct cask_watchdog {
     const struct cask_group_spec *spec; /* keep_ */
+    int64_t start_us;                   /* monotonic time of the start */
     int64_t first_us;                   /* monotonic time of the first request; 0: none yet */
     bool loaded;                        /* an application has been loaded */
     uint32_t told;                      /* reasons already given, one bit each */

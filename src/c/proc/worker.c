@@ -274,7 +274,7 @@ cask_worker_take_problem(struct cask_worker *worker, struct cask_problem *ret_pr
     cask_problem_move(ret_problem, &worker->problem);
 }
 
-bool
+uint32_t
 cask_worker_wants_out(const struct cask_worker *worker)
 {
     return worker->wants_out;

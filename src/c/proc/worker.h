@@ -89,7 +89,7 @@ enum cask_worker_state cask_worker_state(const struct cask_worker *worker);
 int64_t cask_worker_ready_us(const struct cask_worker *worker);
 /* Moves out why it went; number 0 when it was told to or went in order. */
 void cask_worker_take_problem(struct cask_worker *worker, struct cask_problem *ret_problem);
-bool cask_worker_wants_out(const struct cask_worker *worker);
+uint32_t cask_worker_wants_out(const struct cask_worker *worker);
 
 /* Finishes its requests for at most drain_us, then stops (0: stops at once). A worker that is not
  * READY is stopped. */

@@ -32,7 +32,7 @@ struct cask_worker {
     int channel_fd;
     int64_t row; /* -1: none */
     int64_t became_ready_us;
-    bool wants_out;
+    uint32_t wants_out;      /* enum cask_channel_reason; 0: it does not */
     bool killed;             /* by us, at a deadline */
     bool reaped;             /* pid may be another process's by now */
     bool told;               /* to go, or it said itself that it goes */

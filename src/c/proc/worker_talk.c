@@ -161,8 +161,8 @@ take_replace(struct cask_worker *self, struct cask_unpack *payload)
 {
     struct cask_worker_news news = {.reason = cask_unpack_u32(payload)};
 
-    if (self->state == CASK_WORKER_READY && !self->wants_out) {
-        self->wants_out = true;
+    if (self->state == CASK_WORKER_READY && self->wants_out == 0 && news.reason != 0) {
+        self->wants_out = news.reason;
         cask_worker_tell(self, CASK_WORKER_WANTS_OUT, &news);
     }
 }
