@@ -124,12 +124,13 @@ def test_stop_does_not_wait_for_a_stuck_thread(site):
 def test_stop_with_a_stuck_request(site):
     """httpd gives its own children ten seconds for their requests, whoever serves them."""
     site.serve("gateway.py", group_options={"shutdown_timeout": 1})
-    site.logs.allow("CASK0|AH00045|AH00046")
+    site.logs.allow("CASK0|AH00045|AH00046|[Tt]hread 0x|^.{0,40}  (File|<no Python)")
     site.stage.close_gate()
     client = site.raw()
     client.request("GET /gate")
     site.stage.wait_reached()
     assert site.stop() < 14
+    assert site.logs.find(r"gateway.py.* in gate"), "the log says where it was stuck"
 
 
 STUCK = """\
