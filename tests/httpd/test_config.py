@@ -163,7 +163,8 @@ def test_good_words_and_the_dump(site: Site) -> None:
         f"preload: {script} application in interpreter %{{GLOBAL}}",
         "group plain (",
         "processes=1\n threads=15\n stack-size=0\n listen-backlog=100",
-        "graceful-timeout=15s\n eviction-timeout=0\n shutdown-timeout=5s\n connect-timeout=15s\n socket-timeout=30s",
+        "graceful-timeout=15s\n eviction-timeout=0\n shutdown-timeout=5s\n"
+        " connect-timeout=15s\n socket-timeout=30s",
         "server inner:",
         "WSGIProcessGroup plain\n WSGIApplicationGroup %{GLOBAL}",
         f"alias /one -> {script} process-group=full application-group=%{{GLOBAL}}",
