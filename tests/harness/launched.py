@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from harness import audit, procs
+from harness import audit, procs, sanitizer
 from harness.wait import wait_until
 
 HELLO = """
@@ -46,7 +46,12 @@ class Launched:
             os.chown(temporary, uid, uid)
             who = {"user": uid, "group": uid, "extra_groups": []}
         self.temporary = temporary
-        environment = {**os.environ, "TMPDIR": str(temporary), **more.pop("environment", {})}
+        environment = {
+            **os.environ,
+            **sanitizer.environment(),
+            "TMPDIR": str(temporary),
+            **more.pop("environment", {}),
+        }
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
                 [str(word) for word in words],
@@ -102,6 +107,7 @@ class Launched:
     def left_behind(self) -> list[str]:
         """After the end: processes, sockets, shared memory, temporary files."""
         problems = [str(path) for path in self.temporary.iterdir()]
+        problems += sanitizer.take_reports()
         problems += audit.bound_sockets(self.temporary)
         problems += sorted(audit.shared_memory() - self.shm_before)
 

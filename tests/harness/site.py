@@ -20,7 +20,7 @@ from typing import Any
 
 import requests
 
-from harness import audit, procs
+from harness import audit, procs, sanitizer
 from harness.config import Config, Vhost, options
 from harness.gates import Stage
 from harness.logs import Entry, Logs, Mark
@@ -255,6 +255,7 @@ class Site:
         if self in RUNNING:
             RUNNING.remove(self)
         problems += audit.check_gone(self.root, self.shm_before, self.others())
+        problems += sanitizer.take_reports()
         problems += [f"unexpected log line: {entry}" for entry in self.logs.unexpected()]
         if any("still" in problem for problem in problems):
             self.kill_all()
@@ -385,11 +386,10 @@ class Site:
 
 
 IGNORE = shutil.ignore_patterns("__pycache__", "*.pyc")
-SANITIZERS = ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LD_PRELOAD", "GCOV_PREFIX")
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     "LANG": "C",
-    **{name: os.environ[name] for name in SANITIZERS if name in os.environ},
+    **sanitizer.environment(),
 }
 
 

@@ -2,7 +2,7 @@
 # unit_c/unit.mk - the C unit tests: build and run (included by the Makefile; works alone too).
 #
 #   make unit-c    under AddressSanitizer and UndefinedBehaviourSanitizer; the normal run
-#   make asan      the same, and again as `torture`
+#   make asan      the same, again as `torture`, then the behaviour tests (tests/tools/sanitized.mk)
 #   make torture   allocation 1, 2, 3, ... of the code under test fails
 #   make tsan      under ThreadSanitizer: what several threads touch
 #   make fuzz      libFuzzer on the decoders of proto/, FUZZ_SECONDS each (needs clang)
@@ -69,14 +69,13 @@ $(foreach flavour,asan tsan,$(eval $(call unit_flavour_rules,$(flavour))))
 unit_run = @set -e; for test in $(call unit_binaries,$(1)); do echo "== $${test\#\#*/}"; \
     UNIT_CORPUS=$(UNIT_TOP)/tests/corpus $$test $(2); done
 
-.PHONY: unit-c unit-c-build unit-c-build-tsan asan torture tsan fuzz
+.PHONY: unit-c unit-c-build unit-c-build-tsan torture tsan fuzz
 unit-c-build: $(call unit_binaries,asan)
 unit-c-build-tsan: $(call unit_binaries,tsan)
 unit-c: unit-c-build ## C unit tests under ASan and UBSan
 	$(call unit_run,asan,)
 torture: unit-c-build ## the same while one allocation after the other fails
 	$(call unit_run,asan,--torture)
-asan: unit-c torture ## both
 tsan: unit-c-build-tsan ## C unit tests under ThreadSanitizer
 	$(call unit_run,tsan,)
 
