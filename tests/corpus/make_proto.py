@@ -108,7 +108,8 @@ CORPUS = {
     "ok-abort": frame(ABORT, abort(b"it broke", b"Traceback\n  line\n")),
     "ok-refused": frame(REFUSED, abort(b"", b"")),
     "ok-goaway": frame(GOAWAY, struct.pack("=I", 3)),
-    "ok-log": frame(LOG, struct.pack("=I", 6) + b"a line"),
+    "ok-log": frame(LOG, struct.pack("=IIII", 6, 0, 0, 0) + b"a line"),
+    "ok-log-place": frame(LOG, struct.pack("=IIII", 6, 1, 120, 11) + b"/srv/app.pytwo\nlines"),
     "ok-stream": frame(HELLO, hello())
     + frame(HEAD, head(FIELDS, HEADERS, length=10))
     + frame(DATA, b"12345")
@@ -138,6 +139,9 @@ CORPUS = {
     "bad_payload-credit-short": frame(CREDIT, b"abc"),
     "bad_payload-end-short": frame(END, b"abc"),
     "bad_payload-log-short": frame(LOG, b"abc"),
+    "bad_payload-log-file": frame(LOG, struct.pack("=IIII", 6, 0, 1, 7) + b"a line"),
+    "bad_payload-log-file-huge": frame(LOG, struct.pack("=IIII", 6, 0, 1, 2000) + bytes(3000)),
+    "bad_payload-log-printed": frame(LOG, struct.pack("=IIII", 6, 2, 0, 0) + b"a line"),
     "bad_payload-head-none": frame(HEAD, b""),
     "bad_payload-head-short": frame(HEAD, head()[:80]),
     "bad_payload-head-length": frame(HEAD, head(length=-2)),

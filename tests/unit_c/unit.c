@@ -152,18 +152,16 @@ unit_check_str(const char *file, int line, const char *text, const char *got, co
 }
 
 static void
-drop_line(void *context, enum cask_log_level level, const char *line, size_t line_len)
+drop_record(void *context, const struct cask_log_record *record)
 {
     (void)context;
-    (void)level;
-    (void)line;
-    (void)line_len;
+    (void)record;
 }
 
 static void
 run_once(const struct unit_test *test)
 {
-    static const struct cask_log_sink silent = {.write = drop_line};
+    static const struct cask_log_sink silent = {.write = drop_record};
 
     cask_process_log_to(&silent, NULL, CASK_LOG_TRACE1);
     unit_time_limit(60);

@@ -162,6 +162,7 @@ struct cask_config_main {
     bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
     bool asks_scripts;  /* so does a script that httpd asks */
     /* objects of other files of this room, theirs to fill */
+    const apr_array_header_t *error_log_format; /* logrecord.c */
     struct cask_embed *embed;
 };
 

@@ -92,6 +92,7 @@ describe(request_rec *r, const struct cask_route *route, int64_t content_length,
         .start_us = r->request_time,
         .log = cask_logsink_request(),
         .log_context = r,
+        .log_level = cask_logsink_request_level(r),
     };
     cask_routing_script_id(route->script_status, &request->script_id);
     if (content_length < 0) {

@@ -19,6 +19,7 @@
 #include "apache/config.h"
 #include "apache/embed.h"
 #include "apache/groups.h"
+#include "apache/logrecord.h"
 #include "apache/logsink.h"
 #include "apache/resolve.h"
 #include "apache/retained.h"
@@ -363,6 +364,7 @@ post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *
 
     (void)plog;
     cask_process_log_to(cask_logsink_server(), main_server, cask_logsink_level(main_server));
+    main_config->error_log_format = cask_logrecord_format(pconf, ptemp, main_server);
     status = cask_resolve_config(pconf, ptemp, main_server);
     if (status != OK || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return status;

@@ -19,6 +19,8 @@ const struct cask_log_sink *cask_logsink_request(void);
 const struct cask_log_sink *cask_logsink_server(void);
 /* Level of module wsgi for a server, at most trace1. */
 enum cask_log_level cask_logsink_level(const server_rec *server);
+/* The same for a request: a <Directory> or <If> may have a LogLevel of its own. */
+enum cask_log_level cask_logsink_request_level(const request_rec *r);
 
 /* Logs a problem once, in the log of the request: "CASKnnnn: text", then each line of the detail.
  */

@@ -310,8 +310,7 @@ handle_event(struct remote *remote, const struct cask_wire_event *event,
             remote, ops->send_file(sink, event->fd, event->offset, event->length, reterr_problem));
     case CASK_WIRE_LOG:
         if (remote->request.log != NULL) {
-            remote->request.log->write(remote->request.log_context, event->level, event->data,
-                                       event->data_len);
+            remote->request.log->write(remote->request.log_context, &event->record);
         }
         return TURN_GO_ON;
     case CASK_WIRE_END:

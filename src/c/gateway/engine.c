@@ -16,7 +16,7 @@
 #include "gateway/forked.h"
 #include "gateway/pymodule.h"
 #include "gateway/script_call.h"
-#include "gateway/wsgi_errors.h"
+#include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_serve.h"
 #include "interp/interp.h"
 #include "interp/runtime.h"
@@ -135,7 +135,7 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
         status = cask_apps_new(&engine->gateway.apps);
     }
     if (status == 0) {
-        status = cask_wsgi_errors_init(&engine->gateway);
+        status = cask_wsgi_lines_init(&engine->gateway);
     }
     if (status != 0) {
         return cask_problem_set(reterr_problem, status, 511, "the engine cannot start");
@@ -193,7 +193,7 @@ engine_load(struct cask_engine *engine, const struct cask_app *app,
         Py_XDECREF(callable);
     }
     cask_gil_leave(interp, thread);
-    cask_wsgi_errors_flush(&engine->gateway); /* what the script printed without a newline */
+    cask_wsgi_lines_flush(&engine->gateway); /* what the script printed without a newline */
     return outcome;
 }
 
@@ -240,11 +240,11 @@ engine_serve(struct cask_engine *engine, const struct cask_exchange *exchange,
     if (status != 0) {
         return status == EBUSY ? CASK_OUTCOME_UNAVAILABLE : CASK_OUTCOME_FAILED;
     }
-    cask_wsgi_errors_flush(&engine->gateway);
+    cask_wsgi_lines_flush(&engine->gateway);
     outer = thread->serving;
     thread->serving = exchange;
     outcome = serve_inside(interp, thread, exchange, reterr_problem);
-    cask_wsgi_errors_flush(&engine->gateway); /* only what a failed load left */
+    cask_wsgi_lines_flush(&engine->gateway); /* only what a failed load left */
     thread->serving = outer;
     return outcome;
 }
@@ -268,7 +268,7 @@ engine_ask(struct cask_engine *engine, const struct cask_request *request,
         (void)cask_problem_set(reterr_problem, ENOMEM, 512, "a thread cannot enter Python");
         return CASK_OUTCOME_UNAVAILABLE;
     }
-    cask_wsgi_errors_flush(&engine->gateway);
+    cask_wsgi_lines_flush(&engine->gateway);
     outer = thread->serving;
     thread->serving = &exchange;
     if (interp->gateway != NULL) {
@@ -277,7 +277,7 @@ engine_ask(struct cask_engine *engine, const struct cask_request *request,
         cask_forked_leave(&engine->gateway);
     }
     cask_gil_leave(interp, thread);
-    cask_wsgi_errors_flush(&engine->gateway);
+    cask_wsgi_lines_flush(&engine->gateway);
     thread->serving = outer;
     return outcome;
 }

@@ -17,6 +17,7 @@
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_file.h"
 #include "gateway/wsgi_input.h"
+#include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_start.h"
 #include "interp/compat.h"
 #include "interp/interp.h"
@@ -39,32 +40,58 @@ gate_of_module(PyObject *module)
     return state->gate;
 }
 
-/* _log(level, text): lines at a level of httpd's error log, for LogHandler and our own Python. */
+/* _log(level, text, file=None, line=0): a record at a level of httpd's error log, for LogHandler
+ * and our own Python. */
 CASK_GIL_HELD static PyObject *
 module_log(PyObject *module, PyObject *args)
 {
     const struct cask_gate *gate = gate_of_module(module);
+    struct cask_log_record record = {.level = CASK_LOG_ERROR};
     PyThreadState *state;
     PyObject *text;
+    PyObject *place = Py_None;
     PyObject *bytes;
+    PyObject *file = NULL;
     int level;
+    int line = 0;
 
-    if (gate == NULL || PyArg_ParseTuple(args, "iU:_log", &level, &text) == 0) {
+    if (gate == NULL || PyArg_ParseTuple(args, "iU|Oi:_log", &level, &text, &place, &line) == 0) {
         return NULL;
     }
-    if (level < CASK_LOG_EMERG || level > CASK_LOG_TRACE1) {
-        level = CASK_LOG_ERROR;
+    if (level >= CASK_LOG_EMERG && level <= CASK_LOG_TRACE1) {
+        record.level = (enum cask_log_level)level;
     }
     bytes = PyUnicode_AsEncodedString(text, "utf-8", "replace");
-    if (bytes == NULL) {
+    if (bytes != NULL && PyUnicode_Check(place)) {
+        file = PyUnicode_AsEncodedString(place, "utf-8", "replace");
+    }
+    if (bytes == NULL || PyErr_Occurred() != NULL) {
+        Py_XDECREF(bytes);
         return NULL;
     }
+    if (file != NULL) {
+        record.file = PyBytes_AS_STRING(file);
+        record.file_len = (size_t)PyBytes_GET_SIZE(file);
+    }
+    record.text = PyBytes_AS_STRING(bytes);
+    record.text_len = (size_t)PyBytes_GET_SIZE(bytes);
+    record.line = line > 0 ? (uint32_t)line : 0;
     state = cask_gil_drop();
-    cask_wsgi_errors_log(gate->gateway, (enum cask_log_level)level, PyBytes_AS_STRING(bytes),
-                         (size_t)PyBytes_GET_SIZE(bytes));
+    cask_wsgi_lines_log(gate->gateway, &record);
     cask_gil_retake(state);
     Py_DECREF(bytes);
+    Py_XDECREF(file);
     Py_RETURN_NONE;
+}
+
+/* _log_level(): the LogLevel in force for records of the calling thread. */
+CASK_GIL_HELD static PyObject *
+module_log_level(PyObject *module, PyObject *unused)
+{
+    const struct cask_gate *gate = gate_of_module(module);
+
+    (void)unused;
+    return gate != NULL ? PyLong_FromLong((long)cask_wsgi_lines_level(gate->gateway)) : NULL;
 }
 
 /* Module attribute on demand: LogHandler needs the package logging, which not every application
@@ -92,6 +119,7 @@ module_getattr(PyObject *module, PyObject *name)
 
 static PyMethodDef module_methods[] = {
     {"_log", module_log, METH_VARARGS, NULL},
+    {"_log_level", module_log_level, METH_NOARGS, NULL},
     {"__getattr__", module_getattr, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -25,7 +25,7 @@ struct cask_runtime;
 struct cask_gateway {
     const struct cask_engine_config *config; /* [init] */
     struct cask_runtime *runtime;            /* [init] */
-    pthread_key_t tail_key;                  /* [init] a thread's unfinished line, wsgi_errors.c */
+    pthread_key_t tail_key;                  /* [init] a thread's unfinished text, wsgi_lines.c */
     pid_t owner;                             /* [init] */
     struct cask_apps *apps;                  /* [init] what is loaded, for the next generation */
 };

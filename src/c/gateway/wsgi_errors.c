@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gateway/wsgi_errors.c - text that applications print: wsgi.errors, sys.stderr and sys.stdout.
  *
- * One stream object serves all requests of an interpreter: each write looks at the thread. On one
- * that serves a request, lines go to that request's log, on others to the log of the process.
+ * One stream object serves all requests of an interpreter: each write looks at the thread
+ * (wsgi_lines.c) and at who prints (wsgi_origin.c).
  *
- * Owns:    the unfinished line of each thread (thread-specific data).
- * Touches: platform/log, request/.
- * Threads: any Python thread; lines leave without the GIL.
+ * Owns:    the stream objects.
+ * Touches: wsgi_lines, wsgi_origin.
+ * Threads: any Python thread.
  * Fork:    in a child the application forked, bytes go to descriptor 2: httpd's log and the
  *          connection to it belong to the parent.
  */
@@ -14,158 +14,18 @@
 
 #include "gateway/wsgi_errors.h"
 
-#include "gateway/engine.h"
 #include "gateway/pymodule.h"
-#include "interp/threads.h"
-#include "platform/buf.h"
-#include "platform/process.h"
-#include "request/exchange.h"
+#include "gateway/wsgi_lines.h"
+#include "gateway/wsgi_origin.h"
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#define LINE_LIMIT 8192 /* bytes; a longer line becomes several */
-
-struct tail {
-    struct cask_gateway *gateway;
-    struct cask_buf line;
-};
 
 struct log {
     PyObject_HEAD struct cask_gateway *gateway;
     PyObject *name;
     PyObject *unsupported; /* io.UnsupportedOperation */
 };
-
-/* One line to where the calling thread's lines go. */
-static void
-write_line(const struct cask_gateway *gateway, enum cask_log_level level, const char *line,
-           size_t len)
-{
-    const struct cask_thread *thread = cask_threads_known(gateway->runtime);
-    const struct cask_exchange *exchange = thread != NULL ? thread->serving : NULL;
-
-    if (len > 0 && line[len - 1] == '\r') {
-        len -= 1;
-    }
-    if (exchange != NULL && exchange->request->log != NULL) {
-        exchange->request->log->write(exchange->request->log_context, level, line, len);
-    } else if (gateway->config->log != NULL) {
-        gateway->config->log->write(gateway->config->log_context, level, line, len);
-    } else {
-        const struct cask_process *process = cask_process_get();
-
-        process->sink->write(process->sink_context, level, line, len);
-    }
-}
-
-static void
-tail_flush(struct tail *tail)
-{
-    size_t len = cask_buf_len(&tail->line);
-
-    if (len > 0) {
-        write_line(tail->gateway, CASK_LOG_ERROR, tail->line.data + tail->line.begin, len);
-        cask_buf_consume(&tail->line, len);
-    }
-}
-
-/* A thread has ended. */
-static void
-tail_ended(void *data)
-{
-    struct tail *tail = data;
-
-    tail_flush(tail);
-    cask_buf_done(&tail->line);
-    free(tail);
-}
-
-int
-cask_wsgi_errors_init(struct cask_gateway *gateway)
-{
-    return pthread_key_create(&gateway->tail_key, tail_ended);
-}
-
-void
-cask_wsgi_errors_flush(struct cask_gateway *gateway)
-{
-    struct tail *tail = pthread_getspecific(gateway->tail_key);
-
-    if (tail != NULL) {
-        tail_flush(tail);
-    }
-}
-
-void
-cask_wsgi_errors_log(struct cask_gateway *gateway, enum cask_log_level level, const char *text,
-                     size_t len)
-{
-    while (len > 0) {
-        const char *newline = memchr(text, '\n', len);
-        size_t line = newline != NULL ? (size_t)(newline - text) : len;
-
-        if (line > LINE_LIMIT) {
-            line = LINE_LIMIT;
-            newline = NULL;
-        }
-        write_line(gateway, level, text, line);
-        line += newline != NULL ? 1 : 0;
-        text += line;
-        len -= line;
-    }
-}
-
-static struct tail *
-tail_get(struct cask_gateway *gateway)
-{
-    struct tail *tail = pthread_getspecific(gateway->tail_key);
-
-    if (tail == NULL) {
-        tail = calloc(1, sizeof(*tail));
-        if (tail == NULL) {
-            return NULL;
-        }
-        tail->gateway = gateway;
-        if (pthread_setspecific(gateway->tail_key, tail) != 0) {
-            free(tail);
-            return NULL;
-        }
-    }
-    return tail;
-}
-
-/* Appends text to the thread's line; whole lines leave. Without the GIL. 0 or ENOMEM. */
-static int
-write_text(struct cask_gateway *gateway, const char *text, size_t len)
-{
-    struct tail *tail = tail_get(gateway);
-
-    while (tail != NULL && len > 0) {
-        const char *newline = memchr(text, '\n', len);
-        size_t part = newline != NULL ? (size_t)(newline - text) : len;
-        size_t used = cask_buf_len(&tail->line);
-
-        if (used + part > LINE_LIMIT) {
-            part = LINE_LIMIT - used;
-            newline = NULL;
-        }
-        if (cask_buf_add(&tail->line, text, part) != 0) {
-            return ENOMEM;
-        }
-        if (newline != NULL && used + part == 0) {
-            write_line(gateway, CASK_LOG_ERROR, "", 0);
-        } else if (newline != NULL || used + part == LINE_LIMIT) {
-            tail_flush(tail);
-        }
-        part += newline != NULL ? 1 : 0;
-        text += part;
-        len -= part;
-    }
-    return tail == NULL ? ENOMEM : 0;
-}
 
 /* A child of the application's: no log of ours is its own. */
 static void
@@ -185,6 +45,32 @@ write_raw(const char *text, size_t len)
     }
 }
 
+/* A record of the package logging, or a warning: it is whole, and it has a level and a place. */
+CASK_GIL_HELD static bool
+write_record(struct cask_gateway *gateway, const Py_buffer *text)
+{
+    struct cask_wsgi_origin origin = {.file = NULL};
+    struct cask_log_record record = {
+        .printed = true, .text = text->buf, .text_len = (size_t)text->len};
+    PyThreadState *state;
+
+    if (record.text_len == 0 || record.text[record.text_len - 1] != '\n' ||
+        !cask_wsgi_origin_find(&origin)) {
+        return false;
+    }
+    record.level = origin.level;
+    record.line = origin.line;
+    if (origin.file != NULL) {
+        record.file = PyBytes_AS_STRING(origin.file);
+        record.file_len = (size_t)PyBytes_GET_SIZE(origin.file);
+    }
+    state = cask_gil_drop();
+    cask_wsgi_lines_log(gateway, &record);
+    cask_gil_retake(state);
+    Py_XDECREF(origin.file);
+    return true;
+}
+
 CASK_GIL_HELD static PyObject *
 log_write(PyObject *object, PyObject *data)
 {
@@ -196,13 +82,15 @@ log_write(PyObject *object, PyObject *data)
     if (PyObject_GetBuffer(data, &buffer, PyBUF_SIMPLE) != 0) {
         return NULL;
     }
-    state = cask_gil_drop();
     if (getpid() != self->gateway->owner) {
+        state = cask_gil_drop();
         write_raw(buffer.buf, (size_t)buffer.len);
-    } else {
-        status = write_text(self->gateway, buffer.buf, (size_t)buffer.len);
+        cask_gil_retake(state);
+    } else if (!write_record(self->gateway, &buffer)) {
+        state = cask_gil_drop();
+        status = cask_wsgi_lines_add(self->gateway, buffer.buf, (size_t)buffer.len);
+        cask_gil_retake(state);
     }
-    cask_gil_retake(state);
     PyBuffer_Release(&buffer);
     return status != 0 ? PyErr_NoMemory() : PyLong_FromSsize_t(buffer.len);
 }
@@ -216,7 +104,7 @@ log_flush(PyObject *object, PyObject *unused)
     (void)unused;
     if (getpid() == self->gateway->owner) {
         state = cask_gil_drop();
-        cask_wsgi_errors_flush(self->gateway);
+        cask_wsgi_lines_flush(self->gateway);
         cask_gil_retake(state);
     }
     Py_RETURN_NONE;

@@ -20,7 +20,7 @@
 #include "gateway/forked.h"
 #include "gateway/pymodule.h"
 #include "gateway/wsgi_environ.h"
-#include "gateway/wsgi_errors.h"
+#include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_file.h"
 #include "gateway/wsgi_input.h"
 #include "gateway/wsgi_reply.h"
@@ -462,6 +462,6 @@ cask_wsgi_serve(struct cask_gate *gate, struct cask_thread *thread, struct cask_
     call_init(&call, gate, thread, app, exchange);
     outcome = call_run(&call, steal_callable, reterr_problem);
     cask_gil_leave(gate->interp, thread);
-    cask_wsgi_errors_flush(gate->gateway); /* before the end of the reply ends the request */
+    cask_wsgi_lines_flush(gate->gateway); /* before the end of the reply ends the request */
     return call_end(&call, outcome, reterr_problem);
 }

@@ -4,15 +4,16 @@
  * Owns:    nothing.
  * Touches: the process sink.
  * Threads: any.
- * Invariant: what reaches a sink is one line: control characters but TAB are replaced.
  */
 #include "platform/log.h"
 
+#include "platform/logtext.h"
 #include "platform/problem.h"
 #include "platform/process.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define LINE_SIZE 2048
@@ -42,12 +43,15 @@ cask_log_level_name(enum cask_log_level level)
 }
 
 enum cask_log_level
+cask_log_level_of_number(uint32_t number)
+{
+    return number < CASK_LOG_TRACE1 ? (enum cask_log_level)number : CASK_LOG_TRACE1;
+}
+
+enum cask_log_level
 cask_log_level_of_peer(uint32_t level)
 {
-    if (level < CASK_LOG_CRIT) {
-        return CASK_LOG_CRIT;
-    }
-    return level < CASK_LOG_TRACE1 ? (enum cask_log_level)level : CASK_LOG_TRACE1;
+    return level < CASK_LOG_CRIT ? CASK_LOG_CRIT : cask_log_level_of_number(level);
 }
 
 enum cask_log_level
@@ -61,19 +65,26 @@ cask_log_number_level(unsigned number)
     return CASK_LOG_ERROR;
 }
 
-/* Cleans a line in place and hands it over. */
+static void
+send_text(const struct cask_log_sink *sink, void *context, enum cask_log_level level,
+          const char *text, size_t len)
+{
+    const struct cask_log_record record = {.level = level, .text = text, .text_len = len};
+
+    sink->write(context, &record);
+}
+
+/* A message of ours is one line, whatever was put into it. */
 static void
 send_line(const struct cask_log_sink *sink, void *context, enum cask_log_level level, char *line,
           size_t len)
 {
     for (size_t i = 0; i < len; i++) {
-        unsigned char byte = (unsigned char)line[i];
-
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
-            line[i] = byte == '\n' ? ' ' : '?';
+        if (line[i] == '\n') {
+            line[i] = ' ';
         }
     }
-    sink->write(context, level, line, len);
+    send_text(sink, context, level, line, len);
 }
 
 static size_t
@@ -85,22 +96,17 @@ written_len(int result, size_t size)
     return (size_t)result < size ? (size_t)result : size - 1;
 }
 
+/* Without memory: the detail in as many records as it takes. */
 static void
 send_detail(const struct cask_log_sink *sink, void *context, enum cask_log_level level,
-            const char *detail)
+            const char *detail, size_t len)
 {
-    char line[LINE_SIZE];
+    while (len > 0) {
+        size_t part = cask_logtext_cut(detail, len, CASK_LOG_RECORD_LIMIT);
 
-    while (*detail != '\0') {
-        size_t len = strcspn(detail, "\n");
-        size_t part = len < sizeof(line) ? len : sizeof(line); /* a longer line continues below */
-
-        memcpy(line, detail, part);
-        send_line(sink, context, level, line, part);
+        send_text(sink, context, level, detail, part);
         detail += part;
-        if (part == len && *detail == '\n') {
-            detail++;
-        }
+        len -= part;
     }
 }
 
@@ -109,7 +115,10 @@ cask_log_problem_to(const struct cask_log_sink *sink, void *context,
                     const struct cask_problem *problem)
 {
     enum cask_log_level level = cask_log_number_level(problem->number);
+    size_t detail_len = problem->detail != NULL ? strlen(problem->detail) : 0;
     char line[LINE_SIZE];
+    char *whole = NULL;
+    size_t used;
     int len;
 
     if (problem->number != 0) {
@@ -117,10 +126,25 @@ cask_log_problem_to(const struct cask_log_sink *sink, void *context,
     } else {
         len = snprintf(line, sizeof(line), "%s", problem->text);
     }
-    send_line(sink, context, level, line, written_len(len, sizeof(line)));
-    if (problem->detail != NULL) {
-        send_detail(sink, context, level, problem->detail);
+    used = written_len(len, sizeof(line));
+    while (detail_len > 0 && problem->detail[detail_len - 1] == '\n') {
+        detail_len--;
     }
+    if (detail_len > 0 && used + 1 + detail_len <= CASK_LOG_RECORD_LIMIT) {
+        whole = malloc(used + 1 + detail_len);
+    }
+    if (whole == NULL) {
+        send_line(sink, context, level, line, used);
+        send_detail(sink, context, level, problem->detail, detail_len);
+        return;
+    }
+    for (size_t i = 0; i < used; i++) {
+        whole[i] = line[i] == '\n' ? ' ' : line[i];
+    }
+    whole[used] = '\n';
+    memcpy(whole + used + 1, problem->detail, detail_len);
+    send_text(sink, context, level, whole, used + 1 + detail_len);
+    free(whole);
 }
 
 void

@@ -8,6 +8,8 @@
  */
 #include "platform/process.h"
 
+#include "platform/logtext.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +20,21 @@ void __gcov_dump(void);
 #endif
 
 static void
-stderr_write(void *context, enum cask_log_level level, const char *line, size_t line_len)
+stderr_write(void *context, const struct cask_log_record *record)
 {
+    const char *text = record->text;
+    size_t left = record->text_len;
+
     (void)context;
-    (void)fprintf(stderr, "[%s] %.*s\n", cask_log_level_name(level), (int)line_len, line);
+    do {
+        char shown[2048];
+        size_t len = 0;
+        size_t used = cask_logtext_put(shown, sizeof(shown), &len, text, left);
+
+        (void)fprintf(stderr, "[%s] %.*s\n", cask_log_level_name(record->level), (int)len, shown);
+        text += used;
+        left -= used;
+    } while (left > 0);
 }
 
 static const struct cask_log_sink stderr_sink = {.write = stderr_write};

@@ -11,10 +11,10 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "metrics/board.h"
+#include "platform/buf.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 #include "platform/net.h"
@@ -27,21 +27,26 @@
 #define SEND_US    (5 * CASK_CLOCK_SECOND)
 #define SPEC_LIMIT (16u * 1024u * 1024u)
 
-/* Lines of this process go to the pipe on fd 2, marked with their level for the supervisor. */
+/* Records of this process go to the pipe on fd 2, as proc/logline reads them. */
 static void
-sink_write(void *context, enum cask_log_level level, const char *line, size_t line_len)
+sink_write(void *context, const struct cask_log_record *record)
 {
-    char mark[CASK_LOGLINE_MARK_SIZE];
-    char newline[] = "\n";
-    struct iovec parts[3] = {{.iov_base = mark, .iov_len = sizeof(mark)},
-                             {.iov_base = (char *)line, .iov_len = line_len},
-                             {.iov_base = newline, .iov_len = 1}};
+    struct cask_buf line = {0};
+    size_t sent = 0;
 
     (void)context;
-    cask_logline_mark(level, mark);
-    if (writev(STDERR_FILENO, parts, 3) < 0) {
-        return; /* nobody left to tell */
+    if (cask_logline_encode(&line, record) != 0) {
+        return; /* no memory even for a line */
     }
+    while (sent < line.end) {
+        ssize_t done = write(STDERR_FILENO, line.data + sent, line.end - sent);
+
+        if (done < 0 && errno != EINTR) {
+            break; /* nobody left to tell */
+        }
+        sent += done > 0 ? (size_t)done : 0;
+    }
+    cask_buf_done(&line);
 }
 
 static const struct cask_log_sink daemon_sink = {.write = sink_write};

@@ -13,12 +13,12 @@
 #include "proc/logline.h"
 
 static void
-sink_write(void *context, enum cask_log_level level, const char *line, size_t line_len)
+sink_write(void *context, const struct cask_log_record *record)
 {
     const struct cask_grouplog *log = context;
 
-    if (level <= log->level) {
-        cask_logline_write(log->fd, level, getpid(), line, line_len);
+    if (record->level <= log->level) {
+        cask_logline_write(log->fd, record->level, getpid(), record->text, record->text_len);
     }
 }
 

@@ -12,25 +12,59 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "platform/buf.h"
 #include "platform/clock.h"
+#include "platform/logtext.h"
 #include "platform/net.h"
 
 #define MARK       '\001'
+#define JOIN       '\002' /* between the lines of one record */
 #define WRITE_US   CASK_CLOCK_SECOND
 #define READ_LIMIT (64u * 1024u)
-#define LINE_SIZE  4096u /* PIPE_BUF: one write of it is never mixed with others */
+#define BATCH_SIZE (64u * 1024u)
+#define PIPE_SIZE  4096u /* PIPE_BUF: what a pipe takes in one piece once it is writable */
 
 void
 cask_logline_mark(enum cask_log_level level, char ret_mark[CASK_LOGLINE_MARK_SIZE])
 {
     ret_mark[0] = MARK;
     ret_mark[1] = (char)('0' + (int)level);
+}
+
+int
+cask_logline_encode(struct cask_buf *line, const struct cask_log_record *record)
+{
+    const char *text = record->text;
+    size_t left = record->text_len;
+    char mark[CASK_LOGLINE_MARK_SIZE];
+
+    if (cask_buf_reserve(line, sizeof(mark) + left * CASK_LOGTEXT_GROWTH + 1) != 0) {
+        return ENOMEM;
+    }
+    cask_logline_mark(record->level, mark);
+    (void)cask_buf_add(line, mark, sizeof(mark));
+    while (left > 0) {
+        const char *newline = memchr(text, '\n', left);
+        size_t len = newline != NULL ? (size_t)(newline - text) : left;
+
+        (void)cask_logtext_put(line->data, line->capacity, &line->end, text, len);
+        if (newline != NULL) {
+            line->data[line->end++] = JOIN;
+            len++;
+        }
+        text += len;
+        left -= len;
+    }
+    line->data[line->end++] = '\n';
+    return 0;
 }
 
 /* "[Fri Nov 21 08:10:11.123456 2025] [wsgi:notice] [pid 123] " as httpd's default ErrorLogFormat.
@@ -51,28 +85,6 @@ put_prefix(char *out, size_t size, enum cask_log_level level, pid_t pid)
     len = snprintf(out, size, "[%s.%06d %s] [wsgi:%s] [pid %ld] ", day,
                    (int)(now_us % CASK_CLOCK_SECOND), year, cask_log_level_name(level), (long)pid);
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
-}
-
-/* Copies as much of the line as fits, escaped; returns the bytes of `line` used. */
-static size_t
-put_text(char *out, size_t size, size_t *out_len, const char *line, size_t len)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t used = 0;
-
-    for (; used < len && *out_len + 4 < size; used++) {
-        unsigned char c = (unsigned char)line[used];
-
-        if ((c >= 0x20 && c != 0x7f) || c == '\t') {
-            out[(*out_len)++] = (char)c;
-        } else { /* keeps (1) */
-            out[(*out_len)++] = '\\';
-            out[(*out_len)++] = 'x';
-            out[(*out_len)++] = hex[c >> 4];
-            out[(*out_len)++] = hex[c & 15];
-        }
-    }
-    return used;
 }
 
 static void
@@ -98,21 +110,78 @@ put_out(int fd, enum cask_log_level level, const char *text, size_t len)
     }
 }
 
-void
-cask_logline_write(int fd, enum cask_log_level level, pid_t pid, const char *line, size_t len)
+/* Lines that leave together. */
+struct batch {
+    int fd;
+    enum cask_log_level level;
+    char prefix[128];
+    size_t prefix_len;
+    size_t size; /* of text that may be used */
+    size_t len;
+    char text[BATCH_SIZE];
+};
+
+static void
+batch_flush(struct batch *batch)
+{
+    if (batch->len > 0) {
+        put_out(batch->fd, batch->level, batch->text, batch->len);
+        batch->len = 0;
+    }
+}
+
+/* Behind the others if it fits, else alone; a line that is longer than that becomes several. */
+static void
+batch_line(struct batch *batch, const char *line, size_t len)
 {
     do {
-        char out[LINE_SIZE];
-        size_t out_len = fd >= 0 ? put_prefix(out, sizeof(out), level, pid) : 0;
-        size_t used = put_text(out, sizeof(out) - 1, &out_len, line, len);
+        size_t begin = batch->len;
+        size_t used = 0;
 
-        if (fd >= 0) {
-            out[out_len++] = '\n';
+        if (begin + batch->prefix_len + CASK_LOGTEXT_GROWTH + 1 < batch->size) {
+            memcpy(batch->text + begin, batch->prefix, batch->prefix_len);
+            batch->len += batch->prefix_len;
+            used = cask_logtext_put(batch->text, batch->size - 1, &batch->len, line, len); /* (1) */
         }
-        put_out(fd, level, out, out_len);
+        if (used < len && begin > 0) {
+            batch->len = begin;
+            batch_flush(batch);
+            continue;
+        }
+        if (batch->fd >= 0) {
+            batch->text[batch->len++] = '\n';
+        }
+        if (used < len || batch->fd < 0) { /* syslog takes one line at a time */
+            batch_flush(batch);
+        }
         line += used;
         len -= used;
     } while (len > 0);
+}
+
+void
+cask_logline_write(int fd, enum cask_log_level level, pid_t pid, const char *text, size_t len)
+{
+    struct batch batch;
+    struct stat status;
+
+    batch.fd = fd;
+    batch.level = level;
+    batch.len = 0;
+    batch.prefix_len = fd >= 0 ? put_prefix(batch.prefix, sizeof(batch.prefix), level, pid) : 0;
+    batch.size = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? sizeof(batch.text)
+                                                                               : PIPE_SIZE;
+    for (;;) {
+        const char *newline = len > 0 ? memchr(text, '\n', len) : NULL;
+
+        batch_line(&batch, text, newline != NULL ? (size_t)(newline - text) : len);
+        if (newline == NULL) {
+            break;
+        }
+        len -= (size_t)(newline - text) + 1;
+        text = newline + 1;
+    }
+    batch_flush(&batch);
 }
 
 /* Keeps the line, without control characters, as the last one. */
@@ -121,27 +190,38 @@ remember(struct cask_logline_reader *reader, const char *line, size_t len)
 {
     size_t kept = 0;
 
-    (void)put_text(reader->last, sizeof(reader->last) - 1, &kept, line, len);
+    (void)cask_logtext_put(reader->last, sizeof(reader->last) - 1, &kept, line, len);
     reader->last[kept] = '\0';
 }
 
+/* A line, or what the buffer holds of one: then `more` follows, at the same level. */
 static void
-write_line(struct cask_logline_reader *reader, int log_fd, const char *line, size_t len)
+write_line(struct cask_logline_reader *reader, int log_fd, char *line, size_t len, bool more)
 {
-    enum cask_log_level level = CASK_LOG_ERROR;
+    enum cask_log_level level = reader->more ? reader->level : CASK_LOG_ERROR;
 
-    if (len >= CASK_LOGLINE_MARK_SIZE && line[0] == MARK && line[1] >= '0' &&
+    if (!reader->more && len >= CASK_LOGLINE_MARK_SIZE && line[0] == MARK && line[1] >= '0' &&
         line[1] <= '0' + (int)CASK_LOG_TRACE1) {
         level = cask_log_level_of_peer((uint32_t)(line[1] - '0'));
         line += CASK_LOGLINE_MARK_SIZE;
         len -= CASK_LOGLINE_MARK_SIZE;
     }
+    reader->level = level;
+    reader->more = more;
+    for (size_t i = 0; i < len; i++) {
+        if (line[i] == JOIN) {
+            line[i] = '\n';
+        }
+    }
     while (len > 0 && line[len - 1] == '\r') {
         len--;
     }
     if (len > 0) {
+        const char *last = memrchr(line, '\n', len);
+
         cask_logline_write(log_fd, level, reader->pid, line, len);
-        remember(reader, line, len);
+        last = last != NULL ? last + 1 : line;
+        remember(reader, last, len - (size_t)(last - line));
     }
 }
 
@@ -159,12 +239,12 @@ flush_lines(struct cask_logline_reader *reader, int log_fd)
             break;
         }
         len = (size_t)(newline - reader->text) - begin;
-        write_line(reader, log_fd, reader->text + begin, len);
+        write_line(reader, log_fd, reader->text + begin, len, false);
         begin += len + 1;
     }
     if (begin == 0 && reader->used == sizeof(reader->text)) {
-        write_line(reader, log_fd, reader->text, reader->used);
-        begin = reader->used;
+        begin = cask_logtext_cut(reader->text, reader->used, reader->used - 4);
+        write_line(reader, log_fd, reader->text, begin, true);
     }
     memmove(reader->text, reader->text + begin, reader->used - begin);
     reader->used -= begin;
@@ -199,6 +279,6 @@ cask_logline_read(struct cask_logline_reader *reader, int log_fd)
 void
 cask_logline_finish(struct cask_logline_reader *reader, int log_fd)
 {
-    write_line(reader, log_fd, reader->text, reader->used);
+    write_line(reader, log_fd, reader->text, reader->used, false);
     reader->used = 0;
 }

@@ -16,7 +16,6 @@ struct kind_rule {
 };
 
 #define ABORT_FIXED 20u
-#define LOG_FIXED   4u
 
 static const struct kind_rule kind_rules[] = {
     [CASK_FRAME_HELLO] = {CASK_FRAME_HELLO_SIZE, CASK_FRAME_HELLO_SIZE, 0, 1},
@@ -29,7 +28,7 @@ static const struct kind_rule kind_rules[] = {
     [CASK_FRAME_ABORT] = {ABORT_FIXED, CASK_FRAME_ABORT_LIMIT, 0, 1},
     [CASK_FRAME_REFUSED] = {ABORT_FIXED, CASK_FRAME_ABORT_LIMIT, 0, 1},
     [CASK_FRAME_GOAWAY] = {4, 4, 0, 1},
-    [CASK_FRAME_LOG] = {LOG_FIXED, CASK_FRAME_LOG_LIMIT, 0, 1},
+    [CASK_FRAME_LOG] = {CASK_FRAME_LOG_FIXED, CASK_FRAME_LOG_LIMIT, 0, 1},
 };
 
 const char *
@@ -238,6 +237,39 @@ cask_frame_get_end(const char *payload, size_t len, struct cask_frame_end *ret_e
 }
 
 void
+cask_frame_put_log(char out[CASK_FRAME_LOG_FIXED], const struct cask_frame_log *log)
+{
+    out = put_u32(out, log->level);
+    out = put_u32(out, log->printed);
+    out = put_u32(out, log->line);
+    (void)put_u32(out, log->file_len);
+}
+
+enum cask_frame_status
+cask_frame_get_log(const char *payload, size_t len, struct cask_frame_log *ret_log)
+{
+    struct cask_frame_log log;
+
+    if (len < CASK_FRAME_LOG_FIXED) {
+        return CASK_FRAME_BAD_PAYLOAD;
+    }
+    log.level = get_u32(payload);
+    log.printed = get_u32(payload + 4);
+    log.line = get_u32(payload + 8);
+    log.file_len = get_u32(payload + 12);
+    len -= CASK_FRAME_LOG_FIXED;
+    if (log.printed > 1 || log.file_len > CASK_FRAME_LOG_FILE_LIMIT || log.file_len > len ||
+        len > CASK_FRAME_LOG_LIMIT) {
+        return CASK_FRAME_BAD_PAYLOAD;
+    }
+    log.file = payload + CASK_FRAME_LOG_FIXED;
+    log.text = log.file + log.file_len;
+    log.text_len = (uint32_t)(len - log.file_len);
+    *ret_log = log;
+    return CASK_FRAME_OK;
+}
+
+void
 cask_frame_put_u32(char out[4], uint32_t value)
 {
     (void)put_u32(out, value);
@@ -246,7 +278,7 @@ cask_frame_put_u32(char out[4], uint32_t value)
 enum cask_frame_status
 cask_frame_get_u32(const char *payload, size_t len, uint32_t *ret_value)
 {
-    if (len < 4) {
+    if (len != 4) {
         return CASK_FRAME_BAD_PAYLOAD;
     }
     *ret_value = get_u32(payload);

@@ -21,7 +21,7 @@
 #define CASK_FRAME_PAYLOAD_LIMIT (CASK_FRAME_HEAD_LIMIT + CASK_FRAME_DATA_LIMIT)
 #define CASK_FRAME_ABORT_LIMIT   (128u * 1024u) /* payload of one ABORT or REFUSED */
 #define CASK_FRAME_LOG_LIMIT                                             \
-    (64u * 1024u) /* payload of one LOG; longer lines are several frames \
+    (64u * 1024u) /* payload of one LOG; longer texts are several frames \
                    */
 /* Body bytes httpd may send before the first CREDIT (none with Expect: 100-continue). */
 #define CASK_FRAME_FIRST_CREDIT (16u * 1024u)
@@ -94,7 +94,7 @@ enum cask_frame_status cask_frame_get_hello(const char *payload, size_t len,
 /* ABORT: how the request came out (enum cask_outcome of request/exchange.h as a number), the errno
  * and number of the problem, its text and detail. END: figures for logs and metrics. REFUSED
  * carries the same as ABORT (outcome STALE or UNAVAILABLE). GOAWAY: how many requests were accepted
- * on this connection. LOG: level and one line. CREDIT: bytes. FILE: offset and length of the
+ * on this connection. CREDIT: bytes. FILE: offset and length of the
  * descriptor sent along. */
 struct cask_frame_abort {
     uint32_t outcome;
@@ -119,8 +119,25 @@ void cask_frame_put_end(char out[CASK_FRAME_END_SIZE], const struct cask_frame_e
 enum cask_frame_status cask_frame_get_end(const char *payload, size_t len,
                                           struct cask_frame_end *ret_end);
 
-/* CREDIT, GOAWAY: one u32. FILE: two u64 whose sum fits an off_t (TOO_LARGE otherwise). LOG: u32
- * level, then the line: get_u32 reads the first four bytes of a payload of 4 or more. */
+/* LOG: one record for the error log (struct cask_log_record of platform/log.h). The text is
+ * whatever the daemon says. */
+struct cask_frame_log {
+    uint32_t level;
+    uint32_t printed; /* 0 or 1 */
+    uint32_t line;
+    uint32_t file_len;
+    const char *file;
+    const char *text;
+    uint32_t text_len;
+};
+#define CASK_FRAME_LOG_FIXED      16u
+#define CASK_FRAME_LOG_FILE_LIMIT 1024u
+/* The fixed part; file and text follow. */
+void cask_frame_put_log(char out[CASK_FRAME_LOG_FIXED], const struct cask_frame_log *log);
+enum cask_frame_status cask_frame_get_log(const char *payload, size_t len,
+                                          struct cask_frame_log *ret_log);
+
+/* CREDIT, GOAWAY: one u32. FILE: two u64 whose sum fits an off_t (TOO_LARGE otherwise). */
 void cask_frame_put_u32(char out[4], uint32_t value);
 enum cask_frame_status cask_frame_get_u32(const char *payload, size_t len, uint32_t *ret_value);
 void cask_frame_put_file(char out[16], uint64_t offset, uint64_t length);

@@ -24,6 +24,10 @@ struct cask_head_field {
     uint16_t key;
 };
 
+/* request_flags: flags of struct cask_request; its last byte is the log level. */
+#define CASK_HEAD_LEVEL_SHIFT 24u
+#define CASK_HEAD_FLAGS_MASK  0x00ffffffu
+
 /* Fixed part of HEAD; fields follow (vars, then headers), then the body bytes sent along. */
 struct cask_head_request {
     uint64_t script_device, script_inode, script_size;

@@ -65,6 +65,7 @@ struct cask_request {
     size_t n_headers;
     const struct cask_log_sink *log; /* [init] error log of the vhost */
     void *log_context;
+    enum cask_log_level log_level; /* LogLevel of the request: what is above need not be made */
 };
 
 /* Equal bytes, and both known (not all zeros). */

@@ -249,7 +249,7 @@ wire_head(const struct cask_request *request, size_t body_len)
         .content_length = request->content_length,
         .start_us = request->start_us,
         .queue_us = request->queue_us,
-        .request_flags = request->flags,
+        .request_flags = request->flags | (uint32_t)request->log_level << CASK_HEAD_LEVEL_SHIFT,
         .body_len = (uint32_t)body_len,
         .script = bytes_of(request->app.script),
         .callable = bytes_of(request->app.callable),

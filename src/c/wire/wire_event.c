@@ -110,14 +110,20 @@ decode_abort(const struct cask_frame *frame, const char *payload, struct cask_wi
 static enum cask_frame_status
 decode_log(const struct cask_frame *frame, const char *payload, struct cask_wire_event *event)
 {
-    uint32_t level;
-    enum cask_frame_status defect = cask_frame_get_u32(payload, frame->payload_len, &level);
+    struct cask_frame_log log;
+    enum cask_frame_status defect = cask_frame_get_log(payload, frame->payload_len, &log);
 
     if (defect == CASK_FRAME_OK) {
         event->kind = CASK_WIRE_LOG;
-        event->level = cask_log_level_of_peer(level);
-        event->data = payload + 4;
-        event->data_len = frame->payload_len - 4;
+        event->record = (struct cask_log_record){
+            .level = cask_log_level_of_peer(log.level),
+            .printed = log.printed != 0,
+            .text = log.text,
+            .text_len = log.text_len,
+            .file = log.file_len > 0 ? log.file : NULL,
+            .file_len = log.file_len,
+            .line = log.line,
+        };
     }
     return defect;
 }

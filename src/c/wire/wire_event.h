@@ -19,7 +19,7 @@ enum cask_wire_event_kind {
     CASK_WIRE_FILE,    /* fd, offset, length: a regular file that holds them; cask_wire_call keeps
                           the descriptor until the next receive */
     CASK_WIRE_CREDIT,  /* credit has grown */
-    CASK_WIRE_LOG,     /* level, data: one line */
+    CASK_WIRE_LOG,     /* record */
     CASK_WIRE_END,     /* complete */
     CASK_WIRE_ABORT,   /* outcome, problem */
     CASK_WIRE_REFUSED, /* not started: outcome STALE or UNAVAILABLE, problem; the request may go to
@@ -37,7 +37,7 @@ struct cask_wire_event {
     int fd;
     int64_t offset;
     int64_t length;
-    enum cask_log_level level;
+    struct cask_log_record record;
     enum cask_outcome outcome;
     bool accepted;
     uint32_t number; /* of CREDIT and GOAWAY, as sent */

@@ -47,24 +47,24 @@ struct cask_wire_job {
 /* ---- the request's log ---- */
 
 static void
-log_to_process(enum cask_log_level level, const char *line, size_t line_len)
+log_to_process(const struct cask_log_record *record)
 {
     const struct cask_process *process = cask_process_get();
 
-    process->sink->write(process->sink_context, level, line, line_len);
+    process->sink->write(process->sink_context, record);
 }
 
 /* Lines of the request go to httpd, which knows the right error log. */
 static void
-job_log(void *context, enum cask_log_level level, const char *line, size_t line_len)
+job_log(void *context, const struct cask_log_record *record)
 {
     struct cask_wire_job *job = context;
 
     /* Threads of the application's own have no place in the stream of frames, nor have processes
      * that it forked. */
     if (job->fd < 0 || getpid() != job->owner || !pthread_equal(pthread_self(), job->thread) ||
-        cask_wire_output_log(&job->output, level, line, line_len) != 0) {
-        log_to_process(level, line, line_len);
+        cask_wire_output_log(&job->output, record) != 0) {
+        log_to_process(record);
     }
 }
 
@@ -185,7 +185,8 @@ decode(struct cask_wire_job *job, const char *payload, size_t len, struct cask_s
     request->start_us = head.start_us;
     request->queue_us = head.queue_us;
     request->daemon_us = cask_clock_wall_us();
-    request->flags = head.request_flags;
+    request->flags = head.request_flags & CASK_HEAD_FLAGS_MASK;
+    request->log_level = cask_log_level_of_number(head.request_flags >> CASK_HEAD_LEVEL_SHIFT);
     request->vars = job->fields.fields;
     request->n_vars = head.n_vars;
     request->headers = job->fields.fields + head.n_vars;

@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 
 #include "platform/clock.h"
+#include "platform/logtext.h"
 #include "platform/net.h"
 #include "platform/problem.h"
 #include "platform/process.h"
@@ -31,6 +32,7 @@
 #define HOLD_LIMIT (16u * 1024u)
 /* LOG bytes that wait for room in the socket. */
 #define LOG_HOLD_LIMIT (64u * 1024u)
+#define LOG_WAIT_US    CASK_CLOCK_SECOND
 /* DATA frames in one message. */
 #define FRAMES                    4
 #define SMALL_FRAME(payload_size) (CASK_FRAME_HEADER_SIZE + (payload_size))
@@ -46,6 +48,7 @@ cask_wire_output_begin(struct cask_wire_output *output, int fd)
     output->begun = false;
     output->finished = false;
     output->error = 0;
+    output->log_stuck = false;
     return cask_buf_reserve(&output->out, CASK_FRAME_HEADER_SIZE);
 }
 
@@ -393,37 +396,78 @@ send_or_keep(struct cask_wire_output *output, struct iovec *parts, int n_parts)
     return 0;
 }
 
-int
-cask_wire_output_log(struct cask_wire_output *output, enum cask_log_level level, const char *line,
-                     size_t line_len)
+/* Room for a LOG frame behind those that are kept. httpd may be busy with a slow client: who may
+ * wait, waits once. */
+static int
+make_log_room(struct cask_wire_output *output, size_t size, bool may_wait)
 {
-    const size_t limit = CASK_FRAME_LOG_LIMIT - 4;
+    int64_t deadline_us = cask_clock_deadline(LOG_WAIT_US);
+
+    while (cask_buf_len(&output->first) > 0 &&
+           cask_buf_len(&output->first) + size > LOG_HOLD_LIMIT) {
+        size_t before = cask_buf_len(&output->first);
+        struct iovec part = {.iov_base = output->first.data + output->first.begin,
+                             .iov_len = before};
+        struct iovec *parts = &part;
+        int n_parts = 1;
+        int status = EAGAIN;
+
+        if (!may_wait || output->log_stuck) {
+            return ENOBUFS;
+        }
+        status = cask_wire_conn_send(output->fd, &parts, &n_parts);
+        cask_buf_consume(&output->first, n_parts > 0 ? before - parts->iov_len : before);
+        if (status == EAGAIN) {
+            status = cask_net_wait(output->fd, POLLOUT, deadline_us, NULL);
+            output->log_stuck = status == ETIMEDOUT;
+        }
+        if (status != 0) {
+            return status;
+        }
+    }
+    return 0;
+}
+
+int
+cask_wire_output_log(struct cask_wire_output *output, const struct cask_log_record *record)
+{
+    struct cask_frame_log log = {
+        .level = (uint32_t)record->level,
+        .printed = record->printed,
+        .line = record->line,
+        .file = record->file,
+        .file_len = record->file_len <= CASK_FRAME_LOG_FILE_LIMIT ? (uint32_t)record->file_len : 0u,
+    };
+    const size_t fixed = CASK_FRAME_LOG_FIXED + log.file_len;
+    const char *text = record->text;
+    size_t left = record->text_len;
 
     do {
-        char header[SMALL_FRAME(4)];
-        size_t part = line_len < limit ? line_len : limit;
-        struct iovec parts[2] = {
+        char header[SMALL_FRAME(CASK_FRAME_LOG_FIXED)];
+        size_t part = cask_logtext_cut(text, left, CASK_FRAME_LOG_LIMIT - fixed);
+        struct iovec parts[3] = {
             {.iov_base = header, .iov_len = sizeof(header)},
-            {.iov_base = (char *)(uintptr_t)line, .iov_len = part}, /* only read */
+            {.iov_base = (char *)(uintptr_t)log.file, .iov_len = log.file_len}, /* only read */
+            {.iov_base = (char *)(uintptr_t)text, .iov_len = part},
         };
         int status;
 
         if (output->error != 0) {
             return output->error;
         }
-        /* Whoever logs may hold the GIL: never wait for httpd here. */
-        if (cask_buf_len(&output->first) + part > LOG_HOLD_LIMIT) {
-            return ENOBUFS;
-        }
-        put_header(header, CASK_FRAME_LOG, 0, 4 + part);
-        cask_frame_put_u32(header + CASK_FRAME_HEADER_SIZE, (uint32_t)level);
-        status = send_or_keep(output, parts, part > 0 ? 2 : 1);
+        status = make_log_room(output, fixed + part, record->may_wait);
         if (status != 0) {
             return status;
         }
-        line += part;
-        line_len -= part;
-    } while (line_len > 0);
+        put_header(header, CASK_FRAME_LOG, 0, fixed + part);
+        cask_frame_put_log(header + CASK_FRAME_HEADER_SIZE, &log);
+        status = send_or_keep(output, parts, 3);
+        if (status != 0) {
+            return status;
+        }
+        text += part;
+        left -= part;
+    } while (left > 0);
     return 0;
 }
 

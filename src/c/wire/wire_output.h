@@ -31,7 +31,8 @@ struct cask_wire_output {
     bool started;
     bool begun;
     bool finished;
-    int error; /* first failure of a send, or 0: nothing more goes out */
+    bool log_stuck; /* LOG frames have waited for httpd in vain */
+    int error;      /* first failure of a send, or 0: nothing more goes out */
 };
 
 /* A new request on fd. 0 or ENOMEM. */
@@ -40,9 +41,8 @@ void cask_wire_output_done(struct cask_wire_output *output);
 const struct cask_reply_ops *cask_wire_output_ops(void);
 
 int cask_wire_output_credit(struct cask_wire_output *output, uint32_t bytes);
-/* One LOG frame, or several for a long line; never waits. An errno when httpd cannot get it. */
-int cask_wire_output_log(struct cask_wire_output *output, enum cask_log_level level,
-                         const char *line, size_t line_len);
+/* One LOG frame, or several for a long text. An errno when httpd cannot get it (now). */
+int cask_wire_output_log(struct cask_wire_output *output, const struct cask_log_record *record);
 /* The last message of a request. goaway: NULL, or the number of requests accepted. 0 or errno. */
 int cask_wire_output_end(struct cask_wire_output *output, const struct cask_frame_end *figures,
                          const uint32_t *goaway);

@@ -6,3 +6,12 @@ the C code) read it from this line.
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """What needs the package logging is loaded when it is asked for."""
+    if name == "LogHandler":
+        from mod_cask.server.logging import LogHandler  # noqa: PLC0415
+
+        return LogHandler
+    raise AttributeError(f"module 'mod_cask' has no attribute {name!r}")

@@ -82,28 +82,26 @@ put_text(const char *data, size_t len)
     (void)putchar('\n');
 }
 
+/* Each line of a record, behind the word that is the context. */
 static void
-log_request_line(void *context, enum cask_log_level level, const char *line, size_t len)
+put_record(void *context, const struct cask_log_record *record)
 {
-    (void)context;
+    const char *at = record->text;
+    const char *end = at + record->text_len;
+
     flockfile(stdout);
-    (void)printf("log %s ", cask_log_level_name(level));
-    put_text(line, len);
+    do {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        const char *line_end = newline != NULL ? newline : end;
+
+        (void)printf("%s %s ", (const char *)context, cask_log_level_name(record->level));
+        put_text(at, (size_t)(line_end - at));
+        at = newline != NULL ? newline + 1 : end;
+    } while (at < end);
     funlockfile(stdout);
 }
 
-static void
-log_process_line(void *context, enum cask_log_level level, const char *line, size_t len)
-{
-    (void)context;
-    flockfile(stdout);
-    (void)printf("process-log %s ", cask_log_level_name(level));
-    put_text(line, len);
-    funlockfile(stdout);
-}
-
-static const struct cask_log_sink request_sink = {.write = log_request_line};
-static const struct cask_log_sink process_sink = {.write = log_process_line};
+static const struct cask_log_sink sink = {.write = put_record};
 
 static ssize_t
 fake_read(void *body, char *buffer, size_t size, struct cask_problem *reterr_problem)
@@ -292,7 +290,9 @@ serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
         .n_vars = driver->n_vars,
         .headers = driver->headers,
         .n_headers = driver->n_headers,
-        .log = &request_sink,
+        .log = &sink,
+        .log_context = (char[]){"log"},
+        .log_level = CASK_LOG_INFO,
     };
     struct cask_exchange exchange = {
         .request = &request,
@@ -301,9 +301,8 @@ serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
         .reply_ops = &reply_ops,
         .reply = ends,
     };
-    size_t i;
 
-    for (i = 0; i < driver->n_reads; i++) {
+    for (size_t i = 0; i < driver->n_reads; i++) {
         request.content_length += (int64_t)driver->read_lens[i];
     }
     if ((driver->flags & CASK_REQUEST_CHUNKED) != 0) {
@@ -566,7 +565,8 @@ main(int argc, char **argv)
         .mpm_name = "event",
         .mpm_processes = 1,
         .mpm_threads = 64,
-        .log = &process_sink,
+        .log = &sink,
+        .log_context = (char[]){"process-log"},
         .log_level = CASK_LOG_INFO,
         .stale = argc > 3 ? print_stale : NULL,
     };

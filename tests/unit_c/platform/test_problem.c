@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* unit_c/platform/test_problem.c - problems, and the lines they become. */
+/* unit_c/platform/test_problem.c - problems, and the records they become. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,28 +10,28 @@
 #include "platform/process.h"
 #include "unit.h"
 
-/* A sink that keeps every line. */
+/* A sink that keeps every record. */
 struct lines {
     size_t n;
-    enum cask_log_level levels[64];
-    char text[64][2200];
+    enum cask_log_level levels[8];
+    char text[8][16 * 1024];
 };
 
 static void
-keep_line(void *context, enum cask_log_level level, const char *line, size_t line_len)
+keep_record(void *context, const struct cask_log_record *record)
 {
     struct lines *lines = context;
 
-    CHECK(lines->n < 64);
-    CHECK(line_len < sizeof(lines->text[0]));
-    CHECK(memchr(line, '\n', line_len) == NULL);
-    lines->levels[lines->n] = level;
-    memcpy(lines->text[lines->n], line, line_len);
-    lines->text[lines->n][line_len] = '\0';
+    CHECK(lines->n < 8);
+    CHECK(record->text_len < sizeof(lines->text[0]));
+    CHECK(record->file == NULL && !record->printed);
+    lines->levels[lines->n] = record->level;
+    memcpy(lines->text[lines->n], record->text, record->text_len);
+    lines->text[lines->n][record->text_len] = '\0';
     lines->n++;
 }
 
-static const struct cask_log_sink keeping = {.write = keep_line};
+static const struct cask_log_sink keeping = {.write = keep_record};
 
 static void
 test_set(void)
@@ -128,13 +128,13 @@ test_lines(void)
     cask_problem_set(&problem, 0, 310, "bad\nthing\r\x01'%s'\ttab", "\x7f");
     cask_problem_detail(&problem, "Traceback\n\n  line\twith tab\r\nlast", 32);
     cask_log_problem_to(&keeping, lines, &problem);
-    CHECK_INT(lines->n, 5);
-    CHECK_STR(lines->text[0], "CASK0310: bad thing?"
-                              "?'?'\ttab");
-    CHECK_STR(lines->text[1], "Traceback");
-    CHECK_STR(lines->text[2], "");
-    CHECK_STR(lines->text[3], "  line\twith tab?");
-    CHECK_STR(lines->text[4], "last");
+    if (unit_torture() && lines->n == 2) { /* no memory to put them together */
+        CHECK_STR(lines->text[0], "CASK0310: bad thing\r\x01'\x7f'\ttab");
+    } else {
+        CHECK_INT(lines->n, 1);
+        CHECK_STR(lines->text[0], "CASK0310: bad thing\r\x01'\x7f'\ttab\n"
+                                  "Traceback\n\n  line\twith tab\r\nlast");
+    }
     CHECK_INT(lines->levels[0], CASK_LOG_ERROR);
     cask_problem_done(&problem);
 
@@ -168,10 +168,10 @@ test_long_lines(void)
     cask_problem_set(&problem, 0, 310, "x");
     cask_problem_detail(&problem, detail, 10000);
     cask_log_problem_to(&keeping, lines, &problem);
-    for (size_t i = 1; i < lines->n; i++) {
+    for (size_t i = 0; i < lines->n; i++) {
         sum += strlen(lines->text[i]);
     }
-    CHECK_INT(sum, 10000);
+    CHECK_INT(sum, strlen("CASK0310: x\n") + 10000);
     lines->n = 0;
     cask_process_log_to(&keeping, lines, CASK_LOG_TRACE1);
     detail[9999] = '\0';
@@ -199,8 +199,8 @@ const struct unit_test unit_tests[] = {
     {"a problem holds errno, number and text", test_set, 0},
     {"a long text is cut", test_long_text, 0},
     {"a detail is copied, moved, and loses its middle", test_detail, UNIT_TORTURE},
-    {"a problem becomes clean lines", test_lines, 0},
-    {"long lines are split or cut", test_long_lines, 0},
+    {"a problem becomes one record", test_lines, 0},
+    {"long details are whole, long lines cut", test_long_lines, 0},
     {"names and levels", test_names, 0},
     {0},
 };

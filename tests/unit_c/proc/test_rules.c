@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "metrics/board.h"
+#include "platform/buf.h"
 #include "platform/clock.h"
 #include "platform/net.h"
 #include "platform/problem.h"
@@ -278,6 +279,67 @@ test_log_lines(void)
     cask_net_close(&log_fd);
 }
 
+static size_t
+count(const char *text, const char *part)
+{
+    size_t n = 0;
+
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
+        n++;
+    }
+    return n;
+}
+
+/* A record of several lines comes out as as many, and a long one whole, in UTF-8. */
+static void
+test_log_records(void)
+{
+    static struct cask_logline_reader reader;
+    static char text[512 * 1024];
+    static char json[150001];
+    struct cask_log_record record = {.level = CASK_LOG_INFO,
+                                     .text = "one\n\ntwo \001\002\n\xc3\xa4"};
+    char path[] = "/tmp/cask-unit-XXXXXX";
+    int log_fd = mkstemp(path);
+    size_t sent = 0;
+    struct cask_buf line = {0};
+    int ends[2];
+
+    CHECK(log_fd >= 0);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    memset(&reader, 0, sizeof(reader));
+    reader.fd = ends[0];
+    reader.pid = 42;
+    record.text_len = strlen(record.text);
+    CHECK_INT(cask_logline_encode(&line, &record), 0);
+    for (size_t i = 0; i < sizeof(json) - 1; i += 3) {
+        memcpy(json + i, "\xe2\x82\xac", 3);
+    }
+    record = (struct cask_log_record){
+        .level = CASK_LOG_WARNING, .text = json, .text_len = sizeof(json) - 1};
+    CHECK_INT(cask_logline_encode(&line, &record), 0);
+    while (sent < line.end) {
+        ssize_t done = write(ends[1], line.data + sent, line.end - sent);
+
+        sent += done > 0 ? (size_t)done : 0;
+        CHECK_INT(cask_logline_read(&reader, log_fd), 0);
+    }
+    CHECK(pread(log_fd, text, sizeof(text) - 1, 0) > 0);
+    CHECK_INT(count(text, "] [wsgi:info] [pid 42] one\n["), 1);
+    CHECK_INT(count(text, "] [wsgi:info] [pid 42] \n["), 1);
+    CHECK_INT(count(text, "] [wsgi:info] [pid 42] two \\x01\\x02\n["), 1);
+    CHECK_INT(count(text, "] [wsgi:info] [pid 42] \xc3\xa4\n["), 1);
+    CHECK_INT(count(text, "[wsgi:error]"), 0);
+    CHECK_INT(count(text, "\\xe2") + count(text, "\\x82") + count(text, "\\xac"), 0);
+    CHECK_INT(count(text, "\xe2\x82\xac"), 50000);
+    CHECK(count(text, "[wsgi:warn]") <= 6);
+    cask_buf_done(&line);
+    cask_net_close(&ends[1]);
+    cask_net_close(&ends[0]);
+    cask_net_close(&log_fd);
+}
+
 /* One that nobody collects counts as ended all the same. */
 static void
 test_orphans(void)
@@ -332,5 +394,6 @@ const struct unit_test unit_tests[] = {
     {"stale scripts, each once", test_stale, UNIT_TORTURE},
     {"orphans, also those that nobody collects", test_orphans, 0},
     {"lines of a daemon", test_log_lines, 0},
+    {"records of a daemon", test_log_records, 0},
     {0},
 };

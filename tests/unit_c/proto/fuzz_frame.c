@@ -125,6 +125,21 @@ check_abort(const char *payload, size_t len)
 }
 
 static void
+check_log(const char *payload, size_t len)
+{
+    struct cask_frame_log log;
+    char again[CASK_FRAME_LOG_FIXED];
+
+    if (cask_frame_get_log(payload, len, &log) == CASK_FRAME_OK) {
+        cask_frame_put_log(again, &log);
+        must(memcmp(again, payload, sizeof(again)) == 0);
+        read_all(log.file, log.file_len);
+        read_all(log.text, log.text_len);
+        must(sizeof(again) + log.file_len + log.text_len == len);
+    }
+}
+
+static void
 check_payload(const struct cask_frame *frame, const char *payload)
 {
     size_t len = frame->payload_len;
@@ -162,9 +177,10 @@ check_payload(const struct cask_frame *frame, const char *payload)
         break;
     case CASK_FRAME_CREDIT:
     case CASK_FRAME_GOAWAY:
-    case CASK_FRAME_LOG:
         must(cask_frame_get_u32(payload, len, &value) == CASK_FRAME_OK);
-        read_all(payload, len);
+        break;
+    case CASK_FRAME_LOG:
+        check_log(payload, len);
         break;
     case CASK_FRAME_DATA:
         read_all(payload, len);

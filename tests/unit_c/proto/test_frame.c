@@ -110,6 +110,7 @@ decode(const struct cask_frame *frame, const char *payload)
     struct cask_frame_hello hello;
     struct cask_frame_abort abort_;
     struct cask_frame_end end;
+    struct cask_frame_log log;
     const char *body;
     uint64_t offset;
     uint64_t length;
@@ -132,8 +133,9 @@ decode(const struct cask_frame *frame, const char *payload)
         return cask_frame_get_file(payload, len, &offset, &length);
     case CASK_FRAME_CREDIT:
     case CASK_FRAME_GOAWAY:
-    case CASK_FRAME_LOG:
         return cask_frame_get_u32(payload, len, &value);
+    case CASK_FRAME_LOG:
+        return cask_frame_get_log(payload, len, &log);
     case CASK_FRAME_DATA:
     case CASK_FRAME_UPGRADE:
         break;

@@ -138,11 +138,11 @@ test_script_id(void)
 static char last_line[256];
 
 static void
-keep_line(void *context, enum cask_log_level level, const char *line, size_t line_len)
+keep_line(void *context, const struct cask_log_record *record)
 {
-    CHECK(level <= CASK_LOG_TRACE1);
-    (void)snprintf(last_line, sizeof(last_line), "%s: %.*s", (const char *)context, (int)line_len,
-                   line);
+    CHECK(record->level <= CASK_LOG_TRACE1);
+    (void)snprintf(last_line, sizeof(last_line), "%s: %.*s", (const char *)context,
+                   (int)record->text_len, record->text);
 }
 
 static void

@@ -213,7 +213,7 @@ rig_take(struct rig_reply *reply, const struct cask_wire_event *event)
         return false;
     }
     case CASK_WIRE_LOG:
-        reply->logged += event->data_len;
+        reply->logged += event->record.text_len;
         return false;
     case CASK_WIRE_GOAWAY:
         reply->goaway = event->accepted;

@@ -118,8 +118,12 @@ rig_log(const struct cask_request *request)
     char *line = memory(70000);
 
     memset(line, 'l', 70000);
-    request->log->write(request->log_context, CASK_LOG_WARNING, "a line", 6);
-    request->log->write(request->log_context, CASK_LOG_INFO, line, 70000);
+    request->log->write(
+        request->log_context,
+        &(struct cask_log_record){.level = CASK_LOG_WARNING, .text = "a line", .text_len = 6});
+    request->log->write(
+        request->log_context,
+        &(struct cask_log_record){.level = CASK_LOG_INFO, .text = line, .text_len = 70000});
     free(line);
 }
 

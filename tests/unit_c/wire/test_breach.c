@@ -242,7 +242,7 @@ test_truncated(void)
     struct cask_buf bytes = {0};
     size_t whole;
 
-    put_frame(&bytes, CASK_FRAME_LOG, 0, "\4\0\0\0line", 8);
+    put_frame(&bytes, CASK_FRAME_LOG, 0, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0line", 20);
     put_reply(&bytes, 0, "Name", "v", "body");
     put_frame(&bytes, CASK_FRAME_DATA, 0, "more", 4);
     put_end(&bytes);
@@ -310,7 +310,7 @@ test_repeatable(void)
     CHECK(!reply.unstarted);
     rig_reply_done(&reply);
 
-    put_frame(&bytes, CASK_FRAME_LOG, 0, "\4\0\0\0line", 8);
+    put_frame(&bytes, CASK_FRAME_LOG, 0, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0line", 20);
     reply = answer(&bytes, 20, -1); /* it spoke of the request: it had begun */
     CHECK(!reply.unstarted);
     rig_reply_done(&reply);
