@@ -31,22 +31,6 @@ struct input {
     struct cask_buf ahead;
 };
 
-/* The call, or NULL with RuntimeError: after the end of the request, or while another thread reads.
- */
-CASK_GIL_HELD static struct cask_wsgi_call *
-input_call(const struct input *self)
-{
-    if (self->call == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "wsgi.input was used after the end of its request");
-        return NULL;
-    }
-    if (self->reading) {
-        PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
-        return NULL;
-    }
-    return self->call;
-}
-
 CASK_GIL_HELD static void
 raise_body_error(const struct cask_wsgi_call *call)
 {
@@ -55,6 +39,35 @@ raise_body_error(const struct cask_wsgi_call *call)
     cask_pyerr_set_errno(problem->error != 0 ? problem->error : EIO,
                          problem->text[0] != '\0' ? problem->text
                                                   : "the request body cannot be read");
+}
+
+/* The request is not over; otherwise RuntimeError. */
+CASK_GIL_HELD static bool
+is_open(const struct input *self)
+{
+    if (self->call == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "wsgi.input was used after the end of its request");
+    }
+    return self->call != NULL;
+}
+
+/* The call, ready for a read. NULL with an exception: after the end of the request, while another
+ * thread reads, or after a failed read, whatever is left in `ahead` (2). */
+CASK_GIL_HELD static struct cask_wsgi_call *
+input_call(const struct input *self)
+{
+    if (!is_open(self)) {
+        return NULL;
+    }
+    if (self->reading) {
+        PyErr_SetString(PyExc_RuntimeError, "wsgi.input is being read by another thread");
+        return NULL;
+    }
+    if (self->call->body_failed) {
+        raise_body_error(self->call);
+        return NULL;
+    }
+    return self->call;
 }
 
 /* One read of the body without the GIL: bytes, 0 at the end, or -1 with OSError. Keeps (2). */
@@ -67,10 +80,6 @@ read_body(struct input *self, char *buffer, size_t size)
     PyThreadState *state;
     ssize_t got;
 
-    if (call->body_failed) {
-        raise_body_error(call);
-        return -1;
-    }
     if (cask_wsgi_serve_begin_io(call) != 0) {
         return -1;
     }
@@ -254,7 +263,12 @@ read_into(struct input *self, PyObject *target, bool once)
     Py_ssize_t used = 0;
     Py_ssize_t got = 0;
 
-    if (input_call(self) == NULL || PyObject_GetBuffer(target, &buffer, PyBUF_WRITABLE) != 0) {
+    if (input_call(self) == NULL) {
+        return NULL;
+    }
+    if (PyObject_GetBuffer(target, &buffer, PyBUF_WRITABLE) != 0) {
+        PyErr_Format(PyExc_TypeError, "a writable bytes-like object is needed, not %s",
+                     Py_TYPE(target)->tp_name);
         return NULL;
     }
     do {
@@ -391,6 +405,8 @@ input_next(PyObject *object)
     return line;
 }
 
+/* close() does nothing: who wraps wsgi.input in a file of the library closes it unawares, perhaps
+ * long after the request. */
 CASK_GIL_HELD static PyObject *
 input_nothing(PyObject *object, PyObject *unused)
 {
@@ -400,19 +416,45 @@ input_nothing(PyObject *object, PyObject *unused)
 }
 
 CASK_GIL_HELD static PyObject *
+input_enter(PyObject *object, PyObject *unused)
+{
+    (void)unused;
+    return is_open((struct input *)object) ? Py_NewRef(object) : NULL;
+}
+
+CASK_GIL_HELD static PyObject *
 input_true(PyObject *object, PyObject *unused)
 {
-    (void)object;
     (void)unused;
-    Py_RETURN_TRUE;
+    return is_open((struct input *)object) ? Py_NewRef(Py_True) : NULL;
 }
 
 CASK_GIL_HELD static PyObject *
 input_false(PyObject *object, PyObject *unused)
 {
-    (void)object;
     (void)unused;
-    Py_RETURN_FALSE;
+    return is_open((struct input *)object) ? Py_NewRef(Py_False) : NULL;
+}
+
+/* What a stream that comes over a network cannot do. */
+CASK_GIL_HELD static PyObject *
+input_unsupported(PyObject *object, PyObject *args, PyObject *keywords)
+{
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *type = NULL;
+
+    (void)object;
+    (void)args;
+    (void)keywords;
+    if (io != NULL) {
+        type = PyObject_GetAttrString(io, "UnsupportedOperation");
+    }
+    if (type != NULL) {
+        PyErr_SetString(type, "wsgi.input can be read once, from its beginning to its end");
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(io);
+    return NULL;
 }
 
 CASK_GIL_HELD static PyObject *
@@ -432,6 +474,10 @@ input_dealloc(PyObject *object)
     Py_DECREF(type);
 }
 
+#define INPUT_UNSUPPORTED(name)                                                                    \
+    {                                                                                              \
+        (name), (PyCFunction)(void (*)(void))input_unsupported, METH_VARARGS | METH_KEYWORDS, NULL \
+    }
 static PyMethodDef input_methods[] = {
     {"read", (PyCFunction)(void (*)(void))input_read, METH_FASTCALL, NULL},
     {"read1", (PyCFunction)(void (*)(void))input_read1, METH_FASTCALL, NULL},
@@ -439,12 +485,21 @@ static PyMethodDef input_methods[] = {
     {"readinto1", input_readinto1, METH_O, NULL},
     {"readline", (PyCFunction)(void (*)(void))input_readline, METH_FASTCALL, NULL},
     {"readlines", (PyCFunction)(void (*)(void))input_readlines, METH_FASTCALL, NULL},
+    {"__enter__", input_enter, METH_NOARGS, NULL},
+    {"__exit__", input_nothing, METH_VARARGS, NULL},
     {"close", input_nothing, METH_NOARGS, NULL},
     {"flush", input_nothing, METH_NOARGS, NULL},
     {"readable", input_true, METH_NOARGS, NULL},
     {"writable", input_false, METH_NOARGS, NULL},
     {"seekable", input_false, METH_NOARGS, NULL},
     {"isatty", input_false, METH_NOARGS, NULL},
+    INPUT_UNSUPPORTED("detach"),
+    INPUT_UNSUPPORTED("fileno"),
+    INPUT_UNSUPPORTED("seek"),
+    INPUT_UNSUPPORTED("tell"),
+    INPUT_UNSUPPORTED("truncate"),
+    INPUT_UNSUPPORTED("write"),
+    INPUT_UNSUPPORTED("writelines"),
     {NULL, NULL, 0, NULL},
 };
 
@@ -465,10 +520,35 @@ static PyType_Spec input_spec = {
     .slots = input_slots,
 };
 
+/* For isinstance(): io.BufferedIOBase.register(type). */
+CASK_GIL_HELD static int
+call_it_buffered(PyObject *type)
+{
+    PyObject *io = PyImport_ImportModule("io");
+    PyObject *base = NULL;
+    PyObject *done = NULL;
+
+    if (io != NULL) {
+        base = PyObject_GetAttrString(io, "BufferedIOBase");
+    }
+    if (base != NULL) {
+        done = PyObject_CallMethod(base, "register", "O", type);
+    }
+    Py_XDECREF(io);
+    Py_XDECREF(base);
+    Py_XDECREF(done);
+    return done != NULL ? 0 : -1;
+}
+
 PyTypeObject *
 cask_wsgi_input_type(PyObject *module)
 {
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &input_spec, NULL);
+    PyObject *type = PyType_FromModuleAndSpec(module, &input_spec, NULL);
+
+    if (type != NULL && call_it_buffered(type) != 0) {
+        Py_CLEAR(type);
+    }
+    return (PyTypeObject *)type;
 }
 
 PyObject *

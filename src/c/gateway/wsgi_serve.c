@@ -70,7 +70,8 @@ cask_wsgi_serve_begin_io(struct cask_wsgi_call *call)
 void
 cask_wsgi_serve_end_io(struct cask_wsgi_call *call)
 {
-    if (call->users == 1) { /* nobody waits, and nobody can come while we have the GIL */
+    if (call->users == 1 && !call->over) {
+        /* Nobody waits, call_close() neither, and nobody can come while we have the GIL. */
         call->busy = false;
         call->users = 0;
         return;
