@@ -20,6 +20,8 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 #include <apr_buckets.h>
+#include <apr_poll.h>
+#include <apr_portable.h>
 
 #include <errno.h>
 #include <string.h>
@@ -30,11 +32,15 @@
 /* Reads in a row that give nothing, before a filter counts as having nothing to give. */
 #define EMPTY_LIMIT 1000
 
+/* What an application may leave unread for its connection to be kept. */
+#define LEFT_LIMIT (1024 * 1024)
+
 #define GUARD_NAME "CASK_BODY_GUARD"
 
 struct cask_body_source {
     request_rec *r;
     apr_bucket_brigade *bb; /* NULL before the first read */
+    int64_t announced;      /* Content-Length, or -1 */
     int64_t taken;          /* bytes given to the reader */
     int error;              /* first failure, or 0 */
     int guard_status;       /* status of the page that the guard took away, or 0 */
@@ -48,6 +54,7 @@ cask_body_source_new(request_rec *r, int64_t content_length)
     struct cask_body_source *source = apr_pcalloc(r->pool, sizeof(*source));
 
     source->r = r;
+    source->announced = content_length;
     source->ended = content_length == 0;
     return source;
 }
@@ -152,13 +159,17 @@ error_of_read(const struct cask_body_source *source, apr_status_t rv)
     return EIO;
 }
 
-/* The body is wanted. HTTP_IN itself sends the interim reply only at a blocking read. */
+/* The body is wanted. HTTP_IN itself sends the interim reply only at a blocking read. Once the head
+ * of the final reply has left there is nothing more to say, by HTTP_IN neither. */
 static void
 let_client_continue(request_rec *r)
 {
     int status = r->status;
     const char *status_line = r->status_line;
 
+    if (r->sent_bodyct != 0 || r->bytes_sent > 0) {
+        r->expecting_100 = 0;
+    }
     if (!r->expecting_100 || r->proto_num < HTTP_VERSION(1, 1) || !ap_is_HTTP_SUCCESS(status)) {
         return;
     }
@@ -346,6 +357,72 @@ cask_body_source_error(const struct cask_body_source *source)
     return source->error;
 }
 
+/* Reads and forgets up to LEFT_LIMIT bytes; whatever they were, the application has not asked for
+ * them. false: nothing more has come yet. */
+static bool
+skip_rest(struct cask_body_source *source, apr_read_type_e block)
+{
+    int64_t end = source->taken + LEFT_LIMIT;
+    char bytes[READ_AT_LEAST];
+
+    while (!source->ended && source->taken < end) {
+        ssize_t got = read_some(source, bytes, sizeof(bytes), block, NULL);
+
+        if (got < 0 && source->error == 0) {
+            return false;
+        }
+        if (got < 0) {
+            source->error = 0;
+            source->ended = true;
+        }
+    }
+    if (!source->ended) {
+        source->r->connection->keepalive = AP_CONN_CLOSE;
+    }
+    return true;
+}
+
+bool
+cask_body_source_leave(struct cask_body_source *source)
+{
+    request_rec *r = source->r;
+
+    /* A client that still waits for 100 Continue sends nothing, and httpd closes. */
+    if (source->ended || source->error != 0 || r->main != NULL || r->expecting_100 ||
+        r->connection->keepalive == AP_CONN_CLOSE) {
+        return false;
+    }
+    if (r->connection->master != NULL || source->announced - source->taken > LEFT_LIMIT) {
+        r->connection->keepalive = AP_CONN_CLOSE; /* of a stream of HTTP/2: it is reset */
+        return false;
+    }
+    return !skip_rest(source, APR_NONBLOCK_READ);
+}
+
+void
+cask_body_source_skip(struct cask_body_source *source)
+{
+    (void)skip_rest(source, APR_BLOCK_READ);
+}
+
+/* Of a stream of HTTP/2: the pipe that mod_http2 wakes its thread by. */
+static int
+stream_descriptor(conn_rec *c)
+{
+#if AP_MODULE_MAGIC_AT_LEAST(20120211, 129)
+    apr_pollfd_t entry = {.desc_type = APR_NO_DESC};
+    apr_os_file_t fd;
+
+    if (ap_get_pollfd_from_conn(c, &entry, NULL) == APR_SUCCESS &&
+        entry.desc_type == APR_POLL_FILE && apr_os_file_get(&fd, entry.desc.f) == APR_SUCCESS) {
+        return fd;
+    }
+#else
+    (void)c;
+#endif
+    return -1;
+}
+
 int
 cask_body_source_socket(const struct cask_body_source *source)
 {
@@ -354,7 +431,7 @@ cask_body_source_socket(const struct cask_body_source *source)
     apr_os_sock_t fd;
 
     if (c->master != NULL) {
-        return -1;
+        return stream_descriptor(c);
     }
     socket = ap_get_conn_socket(c);
     if (socket == NULL || apr_os_sock_get(&fd, socket) != APR_SUCCESS) {

@@ -42,15 +42,24 @@ ssize_t cask_body_source_try(struct cask_body_source *source, char *buffer, size
  * httpd does not wait for the rest of the body either. Fills the problem. */
 void cask_body_source_expire(struct cask_body_source *source, struct cask_problem *ret_problem);
 
+/* The application has given its reply and reads no more; called before the end of the reply leaves.
+ * Takes what has come of a rest of the body. true: more of it is still to come, and has to be
+ * skipped once the reply is on its way. A rest over 1 MiB is not waited for: the connection is
+ * closed after the reply. */
+bool cask_body_source_leave(struct cask_body_source *source);
+/* Waits for that rest and throws it away; up to 1 MiB, then the connection is closed too. */
+void cask_body_source_skip(struct cask_body_source *source);
+
 /* Nothing is left to read: the end was seen. May still be false when only the end marker is left.
  */
 bool cask_body_source_ended(const struct cask_body_source *source);
 /* The first failure of a read (see request/body.h), or 0. */
 int cask_body_source_error(const struct cask_body_source *source);
 
-/* The client's socket for poll(2), valid while the request runs: readable means that try() will
- * make progress, but only after a try() that gave EAGAIN (filters may hold bytes back). -1: there
- * is none (HTTP/2 streams share a connection); the caller then uses the blocking read. */
+/* For poll(2), valid while the request runs: readable means that try() will make progress, but only
+ * after a try() that gave EAGAIN (filters may hold bytes back). The client's socket, or what
+ * mod_http2 has for a stream. -1: there is none (a server before 2.4.58); the caller then looks
+ * again now and then. */
 int cask_body_source_socket(const struct cask_body_source *source);
 
 #endif

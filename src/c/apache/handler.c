@@ -229,6 +229,8 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
         return OK;
     }
     cask_reply_sink_drop(sink);
+    /* httpd would read all of a long body before it answers. */
+    (void)cask_body_source_leave(exchange->body);
     if (outcome == CASK_OUTCOME_CLIENT_GONE) {
         r->status = STATUS_CLIENT_GONE;
         r->connection->keepalive = AP_CONN_CLOSE;
@@ -244,6 +246,7 @@ cask_handler_run(request_rec *r)
     struct cask_route route;
     struct cask_request request;
     struct cask_exchange exchange;
+    struct cask_body_source *body;
     enum cask_outcome outcome;
     int64_t content_length;
     int status;
@@ -260,12 +263,13 @@ cask_handler_run(request_rec *r)
         return status;
     }
     describe(r, &route, content_length, &request);
+    body = cask_body_source_new(r, content_length);
     exchange = (struct cask_exchange){
         .request = &request,
         .body_ops = cask_body_source_ops(),
-        .body = cask_body_source_new(r, content_length),
+        .body = body,
         .reply_ops = cask_reply_sink_ops(),
-        .reply = cask_reply_sink_new(r),
+        .reply = cask_reply_sink_new(r, body),
     };
     problem.error = 0;
     problem.number = 0;

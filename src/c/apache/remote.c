@@ -36,6 +36,8 @@
 /* Where the client's socket cannot be polled: pauses between looks at its body. */
 #define SHORT_PAUSE_US CASK_CLOCK_MS
 #define LONG_PAUSE_US  (50 * CASK_CLOCK_MS)
+/* Input filters may have deadlines of their own (mod_reqtimeout) that they tell when asked. */
+#define FILTER_PAUSE_US CASK_CLOCK_SECOND
 
 /* How one turn with one process came out. */
 enum turn {
@@ -96,14 +98,14 @@ take_body(struct remote *remote, char *buffer, size_t size)
 {
     ssize_t len = cask_body_source_try(remote->body, buffer, size, &remote->body_problem);
 
-    remote->wants_client = false;
     if (len < 0 && errno == EAGAIN) {
+        if (!remote->wants_client) { /* from now on it is the client who keeps us waiting */
+            remote->client_deadline_us = cask_clock_deadline(remote->r->server->timeout);
+        }
         remote->wants_client = true;
         return -1;
     }
-    if (len > 0) {
-        remote->client_deadline_us = cask_clock_deadline(remote->r->server->timeout);
-    }
+    remote->wants_client = false;
     /* Not by Content-Length: an input filter may inflate the body. */
     remote->body_ended = len <= 0 || cask_body_source_ended(remote->body);
     return len;
@@ -136,7 +138,8 @@ static int
 tell_body_error(struct remote *remote, struct cask_problem *reterr_problem)
 {
     remote->body_told = true;
-    return cask_wire_call_send_abort(remote->call, &remote->body_problem, reterr_problem);
+    return cask_wire_call_send_abort(remote->call, CASK_OUTCOME_BODY_BAD, &remote->body_problem,
+                                     reterr_problem);
 }
 
 static int
@@ -177,7 +180,8 @@ body_room(struct remote *remote, size_t *ret_size)
 }
 
 /* Carries body bytes to the daemon as long as there are some and it takes them. 0 or the errno of
- * the call; ECONNRESET in body_problem: the client has gone. */
+ * the call. A body that breaks off is the application's to judge: the client may have closed only
+ * its sending half, and wait for a reply. */
 static int
 carry_body(struct remote *remote, struct cask_problem *reterr_problem)
 {
@@ -222,7 +226,7 @@ give_up(struct remote *remote, enum cask_outcome outcome)
     struct cask_problem gone = {.error = ECONNRESET, .number = 707};
 
     (void)apr_cpystrn(gone.text, "the client has gone", sizeof(gone.text));
-    (void)cask_wire_call_send_abort(remote->call, &gone, NULL);
+    (void)cask_wire_call_send_abort(remote->call, CASK_OUTCOME_CLIENT_GONE, &gone, NULL);
     return over(remote, outcome);
 }
 
@@ -405,6 +409,19 @@ timed_out(struct remote *remote, struct cask_problem *reterr_problem)
     return give_up(remote, CASK_OUTCOME_TIMEOUT);
 }
 
+/* How long to wait at most before the client's body is looked at again. */
+static int64_t
+pause_before_look(struct remote *remote, int client_fd)
+{
+    int64_t pause_us = remote->pause_us;
+
+    if (client_fd >= 0) {
+        return FILTER_PAUSE_US;
+    }
+    remote->pause_us = pause_us * 2 < LONG_PAUSE_US ? pause_us * 2 : LONG_PAUSE_US;
+    return pause_us;
+}
+
 /* Waits until the daemon says something or takes more, or the client does. */
 static enum turn
 wait_for_either(struct remote *remote, struct cask_problem *reterr_problem)
@@ -424,12 +441,10 @@ wait_for_either(struct remote *remote, struct cask_problem *reterr_problem)
     if (cask_wire_call_is_pending(remote->call)) {
         entries[0].events |= POLLOUT;
     }
-    if (remote->wants_client && client_fd < 0) { /* look at its body again soon */
-        int64_t soon_us = cask_clock_mono_us() + remote->pause_us;
+    if (remote->wants_client) {
+        int64_t look_us = cask_clock_mono_us() + pause_before_look(remote, client_fd);
 
-        deadline_us = soon_us < deadline_us ? soon_us : deadline_us;
-        remote->pause_us =
-            remote->pause_us * 2 < LONG_PAUSE_US ? remote->pause_us * 2 : LONG_PAUSE_US;
+        deadline_us = look_us < deadline_us ? look_us : deadline_us;
     } else {
         remote->pause_us = SHORT_PAUSE_US;
     }
@@ -461,7 +476,6 @@ take_turn(struct remote *remote, struct cask_problem *reterr_problem)
     status = send_head(remote, reterr_problem);
     daemon_was_heard(remote);
     remote->reply_deadline_us = cask_clock_deadline(remote->group->spec.request_timeout_us);
-    remote->client_deadline_us = cask_clock_deadline(remote->r->server->timeout);
     while (turn == TURN_GO_ON) {
         if (status == 0) {
             status = carry_body(remote, reterr_problem);
@@ -469,7 +483,7 @@ take_turn(struct remote *remote, struct cask_problem *reterr_problem)
         if (status != 0) {
             return lost(remote, status);
         }
-        if (remote->body_problem.error == ECONNRESET || remote->r->connection->aborted) {
+        if (remote->r->connection->aborted) {
             return client_gone(remote, reterr_problem);
         }
         if (remote->unflushed) {

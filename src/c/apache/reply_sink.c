@@ -14,6 +14,7 @@
  */
 #include "apache/reply_sink.h"
 
+#include "apache/body_source.h"
 #include "apache/config.h"
 #include "apache/owned_bucket.h"
 #include "platform/problem.h"
@@ -46,6 +47,7 @@ enum sink_state { EMPTY, HELD, BEGUN, FINISHED };
 
 struct cask_reply_sink {
     request_rec *r;
+    struct cask_body_source *body;
     apr_bucket_brigade *bb; /* not NULL from HELD on */
     enum sink_state state;
     bool replaced;
@@ -63,11 +65,12 @@ struct cask_reply_sink {
 };
 
 struct cask_reply_sink *
-cask_reply_sink_new(request_rec *r)
+cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body)
 {
     struct cask_reply_sink *sink = apr_pcalloc(r->pool, sizeof(*sink));
 
     sink->r = r;
+    sink->body = keep_body;
     return sink;
 }
 
@@ -358,10 +361,23 @@ sink_flush(void *reply, struct cask_problem *reterr_problem)
     return pass(sink, false, reterr_problem);
 }
 
+/* The client waits for the whole reply before it sends the rest of its body. Below the filters of
+ * the request, since some take nothing after its end. */
+static void
+let_reply_leave(struct cask_reply_sink *sink)
+{
+    conn_rec *c = sink->r->connection;
+
+    APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_flush_create(c->bucket_alloc));
+    (void)ap_pass_brigade(c->output_filters, sink->bb);
+    apr_brigade_cleanup(sink->bb);
+}
+
 static int
 sink_finish(void *reply, struct cask_problem *reterr_problem)
 {
     struct cask_reply_sink *sink = reply;
+    bool body_left;
     int status;
 
     if (sink->state != HELD && sink->state != BEGUN) {
@@ -373,9 +389,14 @@ sink_finish(void *reply, struct cask_problem *reterr_problem)
                          (long long)sink->written, (long long)sink->promised);
         return with_error(reterr_problem, EPROTO);
     }
+    body_left = cask_body_source_leave(sink->body);
     APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(sink->r->connection->bucket_alloc));
     status = pass(sink, true, reterr_problem);
     sink->state = FINISHED;
+    if (body_left && status == 0) {
+        let_reply_leave(sink);
+        cask_body_source_skip(sink->body);
+    }
     return status;
 }
 

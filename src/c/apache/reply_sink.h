@@ -19,10 +19,12 @@
 
 #include "request/reply.h"
 
+struct cask_body_source;
 struct cask_reply_sink;
 
-/* A sink in the request pool. */
-struct cask_reply_sink *cask_reply_sink_new(request_rec *r);
+/* A sink in the request pool. body: what the application leaves unread of it must not hold up the
+ * reply. */
+struct cask_reply_sink *cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body);
 
 /* For struct cask_exchange: reply is the sink. */
 const struct cask_reply_ops *cask_reply_sink_ops(void);

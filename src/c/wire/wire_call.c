@@ -324,11 +324,11 @@ cask_wire_call_send_body(struct cask_wire_call *call, const char *body, size_t b
 }
 
 int
-cask_wire_call_send_abort(struct cask_wire_call *call, const struct cask_problem *why,
-                          struct cask_problem *reterr_problem)
+cask_wire_call_send_abort(struct cask_wire_call *call, enum cask_outcome outcome,
+                          const struct cask_problem *why, struct cask_problem *reterr_problem)
 {
     const struct cask_frame_abort abort_ = {
-        .outcome = CASK_OUTCOME_BODY_BAD,
+        .outcome = outcome,
         .error = (uint32_t)why->error,
         .number = why->number,
         .text = why->text,

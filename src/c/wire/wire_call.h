@@ -61,10 +61,10 @@ int cask_wire_call_send_head(struct cask_wire_call *call, const struct cask_requ
 /* body_len ≤ credit. */
 int cask_wire_call_send_body(struct cask_wire_call *call, const char *body, size_t body_len,
                              bool last, struct cask_problem *reterr_problem);
-/* The body breaks off here because of why->error; ECONNRESET: the client is gone. No more body
- * afterwards. */
-int cask_wire_call_send_abort(struct cask_wire_call *call, const struct cask_problem *why,
-                              struct cask_problem *reterr_problem);
+/* The body breaks off here because of why->error; no more of it afterwards. outcome: BODY_BAD, or
+ * CLIENT_GONE when nobody waits for a reply either. */
+int cask_wire_call_send_abort(struct cask_wire_call *call, enum cask_outcome outcome,
+                              const struct cask_problem *why, struct cask_problem *reterr_problem);
 int cask_wire_call_flush(struct cask_wire_call *call, struct cask_problem *reterr_problem);
 
 /* The next event, waiting until deadline_us (0: not at all). 0; EAGAIN or ETIMEDOUT when there is

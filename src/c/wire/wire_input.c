@@ -19,6 +19,7 @@
 #include "platform/clock.h"
 #include "platform/net.h"
 #include "platform/process.h"
+#include "request/exchange.h"
 #include "wire/wire_conn.h"
 #include "wire/wire_output.h"
 
@@ -335,7 +336,7 @@ holds_client_gone(const struct cask_wire_input *input)
         if (frame.kind == CASK_FRAME_ABORT && input->buf.end - at >= frame.payload_len) {
             return cask_frame_get_abort(input->buf.data + at, frame.payload_len, &abort_) ==
                        CASK_FRAME_OK &&
-                   abort_.error == ECONNRESET;
+                   abort_.outcome == CASK_OUTCOME_CLIENT_GONE;
         }
         at += frame.payload_len;
     }

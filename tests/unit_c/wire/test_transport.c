@@ -211,7 +211,8 @@ test_client_gone(void)
         CHECK_INT(event.kind, CASK_WIRE_REPLY);
         (void)poll(NULL, 0, 20); /* let it run into the full socket */
         if (i == 0) {            /* ABORT alone, the connection stays */
-            CHECK_INT(cask_wire_call_send_abort(call, &gone, &problem), 0);
+            CHECK_INT(cask_wire_call_send_abort(call, CASK_OUTCOME_CLIENT_GONE, &gone, &problem),
+                      0);
             rig_wait_for(&rig.shared->gone, 1);
             CHECK_INT(rig.shared->last_error, EPIPE);
         }
@@ -235,7 +236,7 @@ test_body_error(void)
     rig_open_serving(&rig, 1);
     CHECK_INT(rig_checkout(&rig, RIG_WAIT_US, &call, &problem), 0);
     CHECK_INT(cask_wire_call_send_head(call, &request, "abc", 3, false, false, &problem), 0);
-    CHECK_INT(cask_wire_call_send_abort(call, &late, &problem), 0);
+    CHECK_INT(cask_wire_call_send_abort(call, CASK_OUTCOME_BODY_BAD, &late, &problem), 0);
     CHECK_INT(cask_wire_call_receive(call, cask_clock_mono_us() + RIG_WAIT_US, &event, &problem),
               0);
     if (event.kind == CASK_WIRE_GOAWAY) {
