@@ -15,6 +15,8 @@ import h2.events
 class Stream:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    interim: list[int] = field(default_factory=list)
+    """Statuses of 1xx replies."""
     complete: bool = False
     """END_STREAM was seen."""
     reset: int | None = None
@@ -75,6 +77,8 @@ class Http2Connection:
             return
         if isinstance(event, h2.events.ResponseReceived):
             stream.headers = dict(event.headers)
+        elif isinstance(event, h2.events.InformationalResponseReceived):
+            stream.interim.append(int(dict(event.headers)[":status"]))
         elif isinstance(event, h2.events.DataReceived):
             stream.body += event.data
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
