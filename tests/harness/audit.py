@@ -71,7 +71,7 @@ def census(pid: int) -> Counter[str]:
     return Counter(kind_of(target) for target in procs.descriptors(pid).values())
 
 
-def stray_files(pid: int, root: Path) -> list[str]:
+def stray_files(pid: int, root: Path, may_keep: tuple[str, ...] = ()) -> list[str]:
     """Regular files open in a process that serves no request: leaked descriptors."""
     found = []
     for number, target in procs.descriptors(pid).items():
@@ -80,18 +80,22 @@ def stray_files(pid: int, root: Path) -> list[str]:
         path = target.removesuffix(" (deleted)")
         if path.startswith((f"{root}/logs/", f"{root}/run/", "/tmp/.ZendSem")):
             continue
+        if target.startswith(may_keep):
+            continue
         if number > 2 and not path.endswith((".so", ".py", ".zip")):
             found.append(f"{number} -> {target}")
     return found
 
 
-def check_descriptors(pids: list[int], root: Path) -> list[str]:
+def check_descriptors(
+    pids: list[int], root: Path, may_keep: tuple[str, ...] = ()
+) -> list[str]:
     """Problems found; a request that is just ending gets two seconds to let go."""
     problems: list[str] = []
 
     def clean() -> bool:
         problems[:] = [f"process {pid} keeps {leak}" for pid in pids
-                       for leak in stray_files(pid, root)]
+                       for leak in stray_files(pid, root, may_keep)]
         return not problems
 
     try:

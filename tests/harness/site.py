@@ -70,6 +70,7 @@ class Site:
         self.groups: dict[str, dict[str, object]] = {}
         self.closers = contextlib.ExitStack()
         self.failed = False
+        self.may_keep: tuple[str, ...] = ()
 
     # -- configuration ---------------------------------------------------------------------------
 
@@ -105,8 +106,9 @@ class Site:
         (where or self.config).add(f"WSGIDaemonProcess {name} {options(chosen)}")
 
     def use_applications(self) -> None:
-        """Run in the environment of the frameworks, which knows nothing of mod_cask."""
+        """Run in the frameworks' environment. Some keep a request's uploads until the next one."""
         self.config.python_home = str(self.settings.applications)
+        self.may_keep = ("/tmp/#",)
 
     @property
     def application_group(self) -> str:
@@ -247,7 +249,7 @@ class Site:
         self.closers.close()
         try:
             if self.running:
-                problems += audit.check_descriptors(self.family(), self.root)
+                problems += audit.check_descriptors(self.family(), self.root, self.may_keep)
                 self.settle()
                 self.stop()
         except AssertionError as error:

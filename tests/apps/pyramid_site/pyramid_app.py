@@ -21,7 +21,7 @@ LOG = logging.getLogger(__name__)
 
 class Root(dict):
     __parent__, __name__ = None, ""
-    __acl__ = [(Allow, Authenticated, "edit")]
+    __acl__ = ((Allow, Authenticated, "edit"),)
 
 
 class Shelf(dict):
