@@ -102,7 +102,9 @@ def default_text(value: str, kind: str) -> str:
         return "`On`" if value == "1" else "`Off`"
     if kind == "HEAD":
         return "`Auto`"
-    unset = value in ("NULL", "CASK_CONFIG_SEED_UNSET") or (kind == "TIME" and value == "0")
+    unset = value in ("NULL", "CASK_CONFIG_SEED_UNSET") or (
+        kind in ("TIME", "INTERVAL") and value == "0"
+    )
     return "none" if unset else f"`{value}`"
 
 
@@ -144,6 +146,9 @@ def number_text(expression: str) -> str:
 
 
 def daemon_option(row: Row) -> str:
+    if row.macro == "CASK_DAEMON_IDLE":
+        option, _kind, _number, help_text = row.words
+        return f"| `{option}` | accepted without effect | | {sentence(help_text)} |\n"
     option, _ident, kind, _field, fallback, low, high, help_text = row.words
     value = KINDS[kind].format(low=number_text(low), high=number_text(high))
     default = "" if fallback in ("NULL", "-1") else time_text(fallback)

@@ -11,6 +11,7 @@
  */
 #include "apache/check.h"
 
+#include "apache/check_aliases.h"
 #include "apache/check_groups.h"
 #include "apache/check_scripts.h"
 #include "apache/config.h"
@@ -102,6 +103,7 @@ cask_check_warn(server_rec *main_server, apr_pool_t *ptemp)
         check_headers(&headers[i], ptemp);
     }
     cask_check_groups_warn(main_config, main_server, ptemp);
+    cask_check_aliases_warn(main_config, main_server, ptemp);
     cask_check_scripts_warn(main_config, main_server, ptemp);
 }
 

@@ -8,10 +8,10 @@
  */
 #include "apache/check_groups.h"
 
+#include "apache/check_access.h"
 #include "apache/config.h"
 #include "apache/notice.h"
 #include "apache/pythons.h"
-#include "platform/cred.h"
 
 #include <http_core.h>
 #include <apr_strings.h>
@@ -20,25 +20,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-void
-cask_check_groups_obstacle(const struct cask_config_group *group, const char *path,
-                           enum cask_access_want want, apr_pool_t *pool)
-{
-    const struct cask_group_spec *spec = &group->spec;
-    const char *obstacle;
-    struct cask_cred cred;
-
-    if (path == NULL || geteuid() != 0 ||
-        cask_cred_resolve(spec->uid, spec->gid, &cred, NULL) != 0) {
-        return;
-    }
-    obstacle = cask_access_obstacle(&cred, path, want, pool);
-    if (obstacle != NULL) {
-        cask_notice_server(group->server, pool, 106, "group '%s' at %s needs '%s', but %s",
-                           spec->name, group->location, path, obstacle);
-    }
-}
 
 static void
 check_home(const struct cask_config_group *group, apr_pool_t *pool)
@@ -68,9 +49,9 @@ check_group(const struct cask_config_group *group, apr_pool_t *pool)
                            spec->name, group->location, spec->fault);
     }
     check_home(group, pool);
-    cask_check_groups_obstacle(group, spec->home, CASK_ACCESS_SEARCH, pool);
-    cask_check_groups_obstacle(group, spec->interpreter, CASK_ACCESS_RUN, pool);
-    cask_check_groups_obstacle(group, spec->engine, CASK_ACCESS_READ, pool);
+    cask_check_access_group(group, spec->home, CASK_ACCESS_SEARCH, pool);
+    cask_check_access_group(group, spec->interpreter, CASK_ACCESS_RUN, pool);
+    cask_check_access_group(group, spec->engine, CASK_ACCESS_READ, pool);
     if (geteuid() != 0 && (spec->user != NULL || spec->group != NULL) &&
         ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         cask_notice_server(group->server, pool, 113,

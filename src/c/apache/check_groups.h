@@ -5,17 +5,10 @@
 
 #include <httpd.h>
 
-#include "apache/access.h"
-
-struct cask_config_group;
 struct cask_config_main;
 
 /* Python, engine, home and user of each group, and the directory of the sockets. */
 void cask_check_groups_warn(const struct cask_config_main *main_config, const server_rec *server,
                             apr_pool_t *pool);
-/* Warns when the group's user may not use the path; silent when path is NULL, when that cannot be
- * judged, and when we are not root and everything runs as us. */
-void cask_check_groups_obstacle(const struct cask_config_group *group, const char *path,
-                                enum cask_access_want want, apr_pool_t *pool);
 
 #endif

@@ -146,6 +146,7 @@ cask_config_main_begin(apr_pool_t *pconf)
     config->interp = cask_interp_settings_unset();
     config->interp_layers = apr_array_make(pconf, 0, sizeof(struct cask_interp_layer));
     config->imports = apr_array_make(pconf, 0, sizeof(struct cask_config_script));
+    config->scripts = apr_array_make(pconf, 0, sizeof(const struct cask_config_script *));
     config->remarks = apr_array_make(pconf, 0, sizeof(struct cask_config_remark));
     config->headers = apr_array_make(pconf, 0, sizeof(struct cask_config_headers));
     config->groups = apr_hash_make(pconf);

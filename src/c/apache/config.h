@@ -43,7 +43,8 @@ struct cask_config_group {
  * authentication. NULL or -1: not given; groups may hold %{…}, %{GLOBAL} is "". */
 struct cask_config_script {
     const char *directive;
-    const char *path; /* absolute */
+    const char *handler; /* WSGIHandlerScript: its name */
+    const char *path;    /* absolute */
     const char *process_group;
     const char *application_group;
     int pass_authorization;
@@ -151,6 +152,7 @@ struct cask_config_main {
     apr_hash_t *groups;             /* name → struct cask_config_group *, of the whole server */
     apr_array_header_t *group_list; /* struct cask_config_group *: in order of definition */
     apr_array_header_t *imports;    /* struct cask_config_script: WSGIImportScript, in order */
+    apr_array_header_t *scripts;    /* const struct cask_config_script *: all others, in order */
     apr_array_header_t *mentions;   /* struct cask_config_mention */
     apr_array_header_t *remarks;    /* struct cask_config_remark */
     apr_array_header_t *headers;    /* struct cask_config_headers */

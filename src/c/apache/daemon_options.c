@@ -7,6 +7,7 @@
  */
 #include "apache/daemon_options.h"
 
+#include "apache/idle_directives.h"
 #include "apache/values.h"
 #include "apache/words.h"
 #include "platform/clock.h"
@@ -18,9 +19,12 @@
 #include <http_config.h>
 #include <apr_strings.h>
 
+#include <grp.h>
+#include <pwd.h>
 #include <stdint.h>
 #include <string.h>
 
+#define MOST_NAMES               1000 /* looked through for the one that was meant */
 #define CASK_DAEMON_OPTIONS_YEAR (365 * 24 * 3600 * CASK_CLOCK_SECOND)
 
 enum kind {
@@ -114,27 +118,69 @@ get_text(const struct cask_group_spec *spec, const struct row *row)
     return *(const char *const *)(const void *)field;
 }
 
+/* `allowed`, and the name on this machine that was probably meant. */
+static const char *
+suggest(const char *allowed, const char *word, apr_array_header_t *known, apr_pool_t *pool)
+{
+    const char *nearest =
+        cask_values_nearest(word, (const char *const *)known->elts, (size_t)known->nelts, pool);
+
+    return nearest == NULL ? allowed
+                           : apr_psprintf(pool, "%s; did you mean '%s'?", allowed, nearest);
+}
+
+static const char *
+suggest_user(const char *allowed, const char *word, apr_pool_t *pool)
+{
+    apr_array_header_t *known = apr_array_make(pool, 64, sizeof(const char *));
+    const struct passwd *entry;
+
+    setpwent();
+    for (entry = getpwent(); entry != NULL && known->nelts < MOST_NAMES; entry = getpwent()) {
+        if (entry->pw_uid != 0) {
+            *(const char **)apr_array_push(known) = apr_pstrdup(pool, entry->pw_name);
+        }
+    }
+    endpwent();
+    return suggest(allowed, word, known, pool);
+}
+
+static const char *
+suggest_group(const char *allowed, const char *word, apr_pool_t *pool)
+{
+    apr_array_header_t *known = apr_array_make(pool, 64, sizeof(const char *));
+    const struct group *entry;
+
+    setgrent();
+    for (entry = getgrent(); entry != NULL && known->nelts < MOST_NAMES; entry = getgrent()) {
+        *(const char **)apr_array_push(known) = apr_pstrdup(pool, entry->gr_name);
+    }
+    endgrent();
+    return suggest(allowed, word, known, pool);
+}
+
 /* NULL, or what is allowed instead. The ids themselves are set when the configuration is resolved:
  * only then httpd's own user is known. */
 static const char *
-check_user(const char *value)
+check_user(const char *value, apr_pool_t *pool)
 {
     uid_t uid = 0;
     gid_t gid = 0;
 
     if (cask_cred_user(value, &uid, &gid, NULL) != 0) {
-        return "a user of this machine, by name or as #uid";
+        return suggest_user("a user of this machine, by name or as #uid", value, pool);
     }
     return uid == 0 ? "any user but root" : NULL;
 }
 
 static const char *
-check_group(const char *value)
+check_group(const char *value, apr_pool_t *pool)
 {
     gid_t gid = 0;
 
-    return cask_cred_group(value, &gid, NULL) != 0 ? "a group of this machine, by name or as #gid"
-                                                   : NULL;
+    return cask_cred_group(value, &gid, NULL) == 0
+               ? NULL
+               : suggest_group("a group of this machine, by name or as #gid", value, pool);
 }
 
 /* Names of groups with commas between them. */
@@ -151,7 +197,7 @@ check_groups(const char *value, apr_pool_t *pool)
         if (rest != NULL) {
             *rest++ = '\0';
         }
-        if (check_group(name) != NULL || ++n_groups >= CASK_CRED_MAX_GROUPS) {
+        if (check_group(name, pool) != NULL || ++n_groups >= CASK_CRED_MAX_GROUPS) {
             return "groups of this machine, by name or as #gid, with commas between them";
         }
     }
@@ -197,10 +243,10 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
         return *text != NULL ? NULL : "a path";
     case KIND_USER:
         *text = value;
-        return check_user(value);
+        return check_user(value, pool);
     case KIND_GROUP:
         *text = value;
-        return check_group(value);
+        return check_group(value, pool);
     case KIND_GROUPS:
         *text = value;
         return check_groups(value, pool);
@@ -222,31 +268,48 @@ find_row(const char *name)
     return NULL;
 }
 
-const char *
-cask_daemon_options_parse(struct cask_group_spec *spec, const char *directive, const char *line,
-                          apr_pool_t *pool)
+/* Reads one option; NULL, or what is allowed instead. *ret_known: there is such an option. */
+static const char *
+read_option(struct cask_group_spec *spec, const cmd_parms *cmd, const char *name, const char *value,
+            bool *ret_known)
 {
+    const struct row *row = find_row(name);
+    const char *allowed = NULL;
+
+    if (row == NULL) {
+        *ret_known = cask_idle_directives_option(cmd, name, value, &allowed);
+        return allowed;
+    }
+    *ret_known = true;
+    allowed = set_option(spec, row, value, cmd->pool);
+    if (row == &rows[ROW_processes]) {
+        spec->processes_given = true;
+    } else if (row == &rows[ROW_graceful_timeout]) {
+        spec->graceful_timeout_given = true;
+    }
+    return allowed;
+}
+
+const char *
+cask_daemon_options_parse(struct cask_group_spec *spec, const cmd_parms *cmd, const char *line)
+{
+    const char *directive = cmd->cmd->name;
+
     while (*line != '\0') {
         const char *name = NULL;
         const char *value = NULL;
-        const char *wrong = cask_words_option(&line, &name, &value, pool);
-        const struct row *row;
+        const char *wrong = cask_words_option(&line, &name, &value, cmd->pool);
+        bool known = false;
 
         if (wrong != NULL) {
-            return apr_psprintf(pool, "%s: %s", directive, wrong);
+            return apr_psprintf(cmd->pool, "%s: %s", directive, wrong);
         }
-        row = find_row(name);
-        if (row == NULL) {
-            return cask_values_unknown(directive, name, names, ROW_COUNT, pool);
+        wrong = read_option(spec, cmd, name, value, &known);
+        if (!known) {
+            return cask_values_unknown(directive, name, names, ROW_COUNT, cmd->pool);
         }
-        wrong = set_option(spec, row, value, pool);
         if (wrong != NULL) {
-            return cask_values_refuse(directive, name, value, wrong, pool);
-        }
-        if (row == &rows[ROW_processes]) {
-            spec->processes_given = true;
-        } else if (row == &rows[ROW_graceful_timeout]) {
-            spec->graceful_timeout_given = true;
+            return cask_values_refuse(directive, name, value, wrong, cmd->pool);
         }
     }
     return NULL;

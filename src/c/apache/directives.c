@@ -39,6 +39,7 @@ enum kind {
     KIND_GROUP,
     KIND_HEAD,
     KIND_HEADER,
+    KIND_INTERVAL,
     KIND_LEVEL,
     KIND_NAME,
     KIND_NETWORK,
@@ -122,6 +123,8 @@ read_value(const cmd_parms *cmd, enum kind kind, const char *value, void *field)
         return cask_values_integer(value, 0, INT32_MAX, field, cmd->pool);
     case KIND_TIME:
         return cask_values_time(value, 0, 86400 * CASK_CLOCK_SECOND, field, cmd->pool);
+    case KIND_INTERVAL:
+        return cask_values_time(value, 1, 86400 * CASK_CLOCK_SECOND, field, cmd->pool);
     case KIND_ROOTED:
         value = ap_server_root_relative(cmd->pool, value);
         if (value == NULL) {

@@ -10,6 +10,7 @@
 #include "apache/config.h"
 #include "apache/daemon_options.h"
 #include "apache/pythons.h"
+#include "apache/values.h"
 
 #include <http_config.h>
 #include <http_core.h>
@@ -52,6 +53,21 @@ dump_apps(apr_file_t *out, const apr_array_header_t *list, const char *indent)
 }
 
 static void
+dump_embedded(apr_file_t *out, const struct cask_config_main *main_config)
+{
+    const struct cask_python *embedded = main_config->embedded_python;
+
+    apr_file_printf(out, "  embedded mode: %s\n",
+                    cask_config_restrict_embedded(main_config) ? "refused" : "allowed");
+    dump_python(out, embedded, "    ");
+    apr_file_printf(out, "    libpython: %s\n", or_dash(embedded->libpython));
+    if (embedded->libpython_fault != NULL) {
+        apr_file_printf(out, "    fault: %s\n", embedded->libpython_fault);
+    }
+    dump_apps(out, main_config->embedded_apps, "    ");
+}
+
+static void
 dump_group(apr_file_t *out, const struct cask_config_group *group, apr_pool_t *pool)
 {
     const struct cask_group_spec *spec = &group->spec;
@@ -72,39 +88,175 @@ dump_group(apr_file_t *out, const struct cask_config_group *group, apr_pool_t *p
     dump_apps(out, group->apps, "    ");
 }
 
+#define TEXT_FLAG(value)     ((value) > 0 ? "On" : "Off")
+#define TEXT_HEAD(value)     ((value) == CASK_CONFIG_HEAD_AUTO ? "Auto" : TEXT_FLAG(value))
+#define TEXT_NAME(value)     (value)
+#define TEXT_GROUP(value)    (value)
+#define TEXT_TEXT(value)     or_dash(value)
+#define TEXT_ROOTED(value)   or_dash(value)
+#define TEXT_TEXTS(value)    list_text(value, pool)
+#define TEXT_TIME(value)     ((value) > 0 ? cask_values_time_text(value, pool) : "-")
+#define TEXT_INTERVAL(value) TEXT_TIME(value)
+#define TEXT_LEVEL(value)    number_text(value, pool)
+#define TEXT_SEED(value)     seed_text(value, pool)
+/* The value of a row, or its default: -1, 0 and NULL are unset, by kind. */
+#define SET_FLAG(value)     ((value) >= 0)
+#define SET_LEVEL(value)    ((value) >= 0)
+#define SET_SEED(value)     ((value) != CASK_CONFIG_SEED_UNSET)
+#define SET_TIME(value)     ((value) > 0)
+#define SET_INTERVAL(value) ((value) > 0)
+#define SET_TEXT(value)     ((value) != NULL)
+#define SET_TEXTS(value)    ((value) != NULL)
+#define SET_ROOTED(value)   ((value) != NULL)
+
+static const char *
+list_text(const apr_array_header_t *list, apr_pool_t *pool)
+{
+    return list == NULL || list->nelts == 0 ? "-" : apr_array_pstrcat(pool, list, ' ');
+}
+
+static const char *
+number_text(int64_t number, apr_pool_t *pool)
+{
+    return number < 0 ? "-" : apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+}
+
+static const char *
+seed_text(int64_t seed, apr_pool_t *pool)
+{
+    return seed == CASK_CONFIG_SEED_RANDOM ? "random" : number_text(seed, pool);
+}
+
+static void
+dump_main(apr_file_t *out, const struct cask_config_main *main_config, apr_pool_t *pool)
+{
+    apr_file_printf(out, "  values of the main server:\n");
+#define CASK_DIRECTIVE_MAIN(name, kind, field, fallback, syntax, help)               \
+    apr_file_printf(out, "    %s %s\n", #name,                                       \
+                    SET_##kind(main_config->field) ? TEXT_##kind(main_config->field) \
+                                                   : TEXT_##kind(fallback));
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help)                           \
+    apr_file_printf(out, "    %s %s\n", #name,                                                     \
+                    SET_##kind(main_config->interp.field) ? TEXT_##kind(main_config->interp.field) \
+                                                          : TEXT_##kind(fallback));
+#include "apache/directives.def"
+}
+
+static void
+dump_layer(apr_file_t *out, const struct cask_interp_layer *layer, apr_pool_t *pool)
+{
+    apr_file_printf(out, "  interpreters of process-group=%s application-group=%s:\n",
+                    layer->process_group != NULL ? group_text(layer->process_group) : "(any)",
+                    layer->application_group != NULL ? group_text(layer->application_group)
+                                                     : "(any)");
+#define CASK_DIRECTIVE_INTERP(name, kind, field, fallback, syntax, help)              \
+    if (SET_##kind(layer->values.field)) {                                            \
+        apr_file_printf(out, "    %s %s\n", #name, TEXT_##kind(layer->values.field)); \
+    }
+#include "apache/directives.def"
+}
+
+/* Lists and scripts of a server. Networks are kept as numbers, so they are only counted. */
+static void
+dump_lists(apr_file_t *out, const struct cask_config_scope *scope, apr_pool_t *pool)
+{
+#define LIST_GROUP(list)   list_text(list, pool)
+#define LIST_HEADER(list)  list_text(list, pool)
+#define LIST_NETWORK(list) apr_psprintf(pool, "(%d)", (list)->nelts)
+#define CASK_DIRECTIVE_LIST(name, where, kind, field, syntax, help)            \
+    if (scope->field != NULL) {                                                \
+        apr_file_printf(out, "    %s %s\n", #name, LIST_##kind(scope->field)); \
+    }
+#include "apache/directives.def"
+}
+
 static const char *
 option_text(const char *name, const char *value, apr_pool_t *pool)
 {
     return value == NULL ? "" : apr_psprintf(pool, " %s=%s", name, group_text(value));
 }
 
+/* " name=value" of what an alias or script leaves to its server, and that to its directory. */
+static const char *
+inherited_text(const char *name, bool given, const char *value, apr_pool_t *pool)
+{
+    return given ? "" : option_text(name, value, pool);
+}
+
 static void
-dump_server(apr_file_t *out, const server_rec *server, apr_pool_t *pool)
+dump_alias(apr_file_t *out, const struct cask_config_alias *alias,
+           const struct cask_config_scope *scope, apr_pool_t *pool)
+{
+    bool authorization = alias->pass_authorization >= 0;
+    const char *rest;
+
+    apr_file_printf(out, "    %s %s -> %s%s%s%s%s", alias->regex == NULL ? "alias" : "alias-match",
+                    alias->alias, alias->target,
+                    option_text("process-group", alias->process_group, pool),
+                    option_text("application-group", alias->application_group, pool),
+                    option_text("callable-object", alias->callable_object, pool),
+                    authorization ? option_text("pass-authorization",
+                                                TEXT_FLAG(alias->pass_authorization), pool)
+                                  : "");
+    rest = apr_pstrcat(
+        pool,
+        inherited_text("process-group", alias->process_group != NULL, scope->process_group, pool),
+        inherited_text("application-group", alias->application_group != NULL,
+                       scope->application_group, pool),
+        inherited_text("callable-object", alias->callable_object != NULL, scope->callable_object,
+                       pool),
+        inherited_text("pass-authorization", authorization, TEXT_FLAG(scope->pass_authorization),
+                       pool),
+        NULL);
+    apr_file_printf(out, " (%s)%s%s\n", alias->location,
+                    *rest != '\0' ? "; unless its directory says otherwise:" : "", rest);
+}
+
+static void
+dump_script(apr_file_t *out, const struct cask_config_script *script, apr_pool_t *pool)
+{
+    apr_file_printf(
+        out, "    %s %s%s%s%s%s%s (%s)\n", script->directive,
+        script->handler != NULL ? script->handler : "", script->handler != NULL ? " -> " : "",
+        script->path, option_text("process-group", script->process_group, pool),
+        option_text("application-group", script->application_group, pool),
+        script->pass_authorization < 0
+            ? ""
+            : option_text("pass-authorization", TEXT_FLAG(script->pass_authorization), pool),
+        script->location);
+}
+
+static void
+dump_server(apr_file_t *out, const struct cask_config_main *main_config, const server_rec *server,
+            apr_pool_t *pool)
 {
     const apr_array_header_t *list = cask_config_of_server(server)->aliases;
-    const struct cask_config_alias *alias = (const struct cask_config_alias *)list->elts;
+    const struct cask_config_alias *aliases = (const struct cask_config_alias *)list->elts;
+    const struct cask_config_script *imports =
+        (const struct cask_config_script *)main_config->imports->elts;
+    const struct cask_config_script *const *scripts =
+        (const struct cask_config_script *const *)main_config->scripts->elts;
     struct cask_config_scope scope;
 
     cask_config_scope_of(cask_config_of_server_level(server), &scope);
     apr_file_printf(out, "  server %s:%u%s\n", or_dash(server->server_hostname),
                     (unsigned)server->port, server->is_virtual ? "" : " (main)");
-#define TEXT_FLAG(value)  ((value) ? "On" : "Off")
-#define TEXT_HEAD(value)  ((value) == CASK_CONFIG_HEAD_AUTO ? "Auto" : TEXT_FLAG(value))
-#define TEXT_NAME(value)  (value)
-#define TEXT_GROUP(value) (value)
 #define CASK_DIRECTIVE_SCOPE(name, where, kind, field, fallback, syntax, help) \
     apr_file_printf(out, "    %s %s\n", #name, TEXT_##kind(scope.field));
 #include "apache/directives.def"
-    for (int i = 0; i < list->nelts; i++, alias++) {
-        apr_file_printf(out, "    %s %s -> %s%s%s%s%s (%s)\n",
-                        alias->regex == NULL ? "alias" : "alias-match", alias->alias, alias->target,
-                        option_text("process-group", alias->process_group, pool),
-                        option_text("application-group", alias->application_group, pool),
-                        option_text("callable-object", alias->callable_object, pool),
-                        alias->pass_authorization < 0    ? ""
-                        : alias->pass_authorization != 0 ? " pass-authorization=On"
-                                                         : " pass-authorization=Off",
-                        alias->location);
+    dump_lists(out, &scope, pool);
+    for (int i = 0; i < list->nelts; i++) {
+        dump_alias(out, &aliases[i], &scope, pool);
+    }
+    for (int i = 0; i < main_config->imports->nelts; i++) {
+        if (imports[i].server == server) {
+            dump_script(out, &imports[i], pool);
+        }
+    }
+    for (int i = 0; i < main_config->scripts->nelts; i++) {
+        if (scripts[i]->server == server) {
+            dump_script(out, scripts[i], pool);
+        }
     }
 }
 
@@ -113,27 +265,24 @@ cask_dump_config(apr_pool_t *pconf, server_rec *main_server)
 {
     const struct cask_config_main *main_config = cask_config_main();
     struct cask_config_group **groups = (struct cask_config_group **)main_config->group_list->elts;
-    const struct cask_python *embedded = main_config->embedded_python;
+    const struct cask_interp_layer *layers =
+        (const struct cask_interp_layer *)main_config->interp_layers->elts;
     apr_file_t *out = NULL;
 
     if (!ap_exists_config_define("DUMP_CASK") || apr_file_open_stdout(&out, pconf) != APR_SUCCESS) {
         return;
     }
     apr_file_printf(out, "mod_cask configuration:\n");
-    apr_file_printf(out, "  embedded mode: %s\n",
-                    cask_config_restrict_embedded(main_config) ? "refused" : "allowed");
-    dump_python(out, embedded, "    ");
-    apr_file_printf(out, "    libpython: %s\n", or_dash(embedded->libpython));
-    if (embedded->libpython_fault != NULL) {
-        apr_file_printf(out, "    fault: %s\n", embedded->libpython_fault);
+    dump_embedded(out, main_config);
+    dump_main(out, main_config, pconf);
+    for (int i = 0; i < main_config->interp_layers->nelts; i++) {
+        dump_layer(out, &layers[i], pconf);
     }
-    apr_file_printf(out, "    python-path: %s\n", or_dash(main_config->interp.python_path));
-    dump_apps(out, main_config->embedded_apps, "    ");
     apr_file_printf(out, "  sockets: %s\n", main_config->socket_prefix);
     for (int i = 0; i < main_config->group_list->nelts; i++) {
         dump_group(out, groups[i], pconf);
     }
     for (const server_rec *server = main_server; server != NULL; server = server->next) {
-        dump_server(out, server, pconf);
+        dump_server(out, main_config, server, pconf);
     }
 }

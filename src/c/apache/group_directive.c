@@ -42,7 +42,7 @@ cask_group_directive_parse(cmd_parms *cmd, void *dir, const char *line)
                             directive, name, other->location);
     }
     cask_daemon_options_defaults(&group->spec);
-    wrong = cask_daemon_options_parse(&group->spec, directive, line, cmd->pool);
+    wrong = cask_daemon_options_parse(&group->spec, cmd, line);
     if (wrong != NULL) {
         return wrong;
     }

@@ -58,7 +58,7 @@ read_selectors(const cmd_parms *cmd, const char *line, struct cask_interp_layer 
 
 /* Only directives of the family INTERP may stand in a section: others would count everywhere. */
 static const char *
-refuse_strangers(const cmd_parms *cmd)
+refuse_strangers(cmd_parms *cmd)
 {
     size_t n_children = sizeof(children) / sizeof(children[0]);
 
@@ -70,10 +70,12 @@ refuse_strangers(const cmd_parms *cmd)
             i++;
         }
         if (i == n_children) {
+            cmd->err_directive = child; /* for the file and line that httpd names */
             return apr_psprintf(cmd->pool,
-                                "%s>: '%s' (%s:%d) has no effect for single interpreters, move it "
-                                "out of the section",
-                                cmd->cmd->name, child->directive, child->filename, child->line_num);
+                                "%s>: '%s' cannot be set for single interpreters, move it out of "
+                                "the section; allowed in it are: %s",
+                                cmd->cmd->name, child->directive,
+                                cask_values_list(children, n_children, cmd->pool));
         }
     }
     return NULL;

@@ -221,6 +221,15 @@ read_script(const cmd_parms *cmd, const char *line, int allowed, struct cask_con
     return wrong;
 }
 
+/* For checks of the whole configuration, and the dump. */
+static void
+keep_script(const cmd_parms *cmd, const struct cask_config_script *script)
+{
+    if (cask_config_is_startup(cmd)) {
+        *(const struct cask_config_script **)apr_array_push(cask_config_main()->scripts) = script;
+    }
+}
+
 const char *
 cask_script_directives_handler(cmd_parms *cmd, void *dir, const char *line)
 {
@@ -247,7 +256,9 @@ cask_script_directives_handler(cmd_parms *cmd, void *dir, const char *line)
     if (scope->handler_scripts == NULL) {
         scope->handler_scripts = apr_hash_make(cmd->pool);
     }
+    script->handler = name;
     apr_hash_set(scope->handler_scripts, name, APR_HASH_KEY_STRING, script);
+    keep_script(cmd, script);
     return NULL;
 }
 
@@ -282,6 +293,7 @@ cask_script_directives_asked(cmd_parms *cmd, void *dir, const char *line)
         return wrong;
     }
     *(const struct cask_config_script **)((char *)scope + (size_t)cmd->info) = script;
+    keep_script(cmd, script);
     if (cask_config_is_startup(cmd)) {
         cask_config_main()->asks_scripts = true;
     }

@@ -126,6 +126,29 @@ cask_values_size_text(int64_t bytes, apr_pool_t *pool)
 }
 
 const char *
+cask_values_choice(const char *text, const char *const *names, size_t n_names, size_t *ret_index,
+                   apr_pool_t *pool)
+{
+    const char *allowed = "";
+    const char *nearest;
+
+    for (size_t i = 0; i < n_names; i++) {
+        if (strcasecmp(text, names[i]) == 0) {
+            *ret_index = i;
+            return NULL;
+        }
+        allowed = apr_pstrcat(pool, allowed,
+                              i == 0             ? ""
+                              : i + 1 == n_names ? " or "
+                                                 : ", ",
+                              names[i], NULL);
+    }
+    nearest = cask_values_nearest(text, names, n_names, pool);
+    return nearest == NULL ? allowed
+                           : apr_psprintf(pool, "%s; did you mean '%s'?", allowed, nearest);
+}
+
+const char *
 cask_values_octal(const char *text, int *ret_number)
 {
     const char *rest = text;
@@ -281,15 +304,23 @@ cask_values_refuse(const char *directive, const char *option, const char *word, 
 }
 
 const char *
-cask_values_unknown(const char *directive, const char *word, const char *const *names,
-                    size_t n_names, apr_pool_t *pool)
+cask_values_list(const char *const *names, size_t n_names, apr_pool_t *pool)
 {
-    const char *nearest = cask_values_nearest(word, names, n_names, pool);
     const char *list = "";
 
     for (size_t i = 0; i < n_names; i++) {
         list = apr_pstrcat(pool, list, i > 0 ? ", " : "", names[i], NULL);
     }
+    return list;
+}
+
+const char *
+cask_values_unknown(const char *directive, const char *word, const char *const *names,
+                    size_t n_names, apr_pool_t *pool)
+{
+    const char *nearest = cask_values_nearest(word, names, n_names, pool);
+    const char *list = cask_values_list(names, n_names, pool);
+
     if (nearest != NULL) {
         return apr_psprintf(pool, "%s: unknown option '%s', did you mean '%s'? Options are: %s",
                             directive, word, nearest, list);

@@ -23,6 +23,9 @@ const char *cask_values_size(const char *text, int64_t low, int64_t high, int64_
                              apr_pool_t *pool);
 /* "64K", "1G", "1000": the shortest exact way to write a size. */
 const char *cask_values_size_text(int64_t bytes, apr_pool_t *pool);
+/* One of `names`, in any case: its index. */
+const char *cask_values_choice(const char *text, const char *const *names, size_t n_names,
+                               size_t *ret_index, apr_pool_t *pool);
 /* Octal digits only, 0 to 0777. */
 const char *cask_values_octal(const char *text, int *ret_number);
 /* A number, perhaps with a decimal fraction, with ms, s, m or h behind it; without, seconds. low,
@@ -39,6 +42,8 @@ const char *cask_values_nearest(const char *word, const char *const *names, size
 /* "WSGIDaemonProcess: threads=abc: allowed is a whole number …". option may be NULL. */
 const char *cask_values_refuse(const char *directive, const char *option, const char *word,
                                const char *allowed, apr_pool_t *pool);
+/* "one, two, three". */
+const char *cask_values_list(const char *const *names, size_t n_names, apr_pool_t *pool);
 /* "WSGIDaemonProcess: unknown option 'thread', did you mean 'threads'? Options are: …". */
 const char *cask_values_unknown(const char *directive, const char *word, const char *const *names,
                                 size_t n_names, apr_pool_t *pool);
