@@ -9,6 +9,7 @@
  */
 #include "apache/variables.h"
 
+#include "apache/behind_proxy.h"
 #include "apache/config.h"
 #include "apache/routing.h"
 #include "platform/process.h"
@@ -161,6 +162,33 @@ may_pass(uint16_t key, const char *name, size_t len, bool authorization, bool cg
     return true;
 }
 
+/* httpd has joined Cookie headers with ", ", but cookies are separated by "; " (RFC 6265). A comma
+ * in a value is left alone: what follows it does not look like the name of a cookie. */
+static const char *
+separate_cookies(const char *name, const char *value, apr_pool_t *pool)
+{
+    const char *comma = strstr(value, ", ");
+    const char *end = name + strlen(name) + 1;
+    char *copy;
+
+    while (end < value && (*end == ' ' || *end == '\t')) {
+        end++;
+    }
+    /* A value that still stands behind its name, as it was received, was not joined. */
+    if (comma == NULL || end == value) {
+        return value;
+    }
+    copy = apr_pstrdup(pool, value);
+    for (char *at = copy + (comma - value); at != NULL; at = strstr(at + 1, ", ")) {
+        size_t len = strcspn(at + 2, "=;, \"");
+
+        if (at[2] == '\0' || (len > 0 && at[2 + len] == '=')) {
+            *at = ';';
+        }
+    }
+    return copy;
+}
+
 /* The header fields; Content-Type and Content-Length are kept for the variables. */
 static void
 add_headers(struct filling *filling, const struct cask_route *route, const char **ret_type,
@@ -196,7 +224,8 @@ add_headers(struct filling *filling, const struct cask_route *route, const char 
         if (!may_pass(key, name, len, route->values.pass_authorization != 0, cgi_authorization)) {
             continue;
         }
-        add_text(filling, key, entry->val);
+        add_text(filling, key,
+                 key == CASK_KEY_COOKIE ? separate_cookies(name, entry->val, r->pool) : entry->val);
         if (key == CASK_KEY_NONE) {
             filling->next[-1].name = (struct cask_str){name, (uint32_t)len};
         }
@@ -351,13 +380,16 @@ add_module(struct filling *filling, const struct cask_route *route)
     add_text(filling, CASK_KEY_WSGI_CONNECTION_ID, c->log_id);
 }
 
-/* With filters between the application and the protocol that need the body (DEFLATE for its
- * length), HEAD is asked as GET; httpd drops the body. */
+/* Does the application see a HEAD request as one? Asked as GET, httpd drops the body. Auto: it is
+ * when filters between the application and the protocol need the body (DEFLATE for its length). */
 static bool
-asks_for_head(const request_rec *r)
+asks_for_head(const request_rec *r, int head_to_get)
 {
-    return r->header_only && (r->method_number != M_GET || r->output_filters == NULL ||
-                              r->output_filters->frec->ftype >= AP_FTYPE_PROTOCOL);
+    if (!r->header_only || head_to_get == CASK_CONFIG_HEAD_ON) {
+        return false;
+    }
+    return head_to_get == CASK_CONFIG_HEAD_OFF || r->method_number != M_GET ||
+           r->output_filters == NULL || r->output_filters->frec->ftype >= AP_FTYPE_PROTOCOL;
 }
 
 static bool
@@ -377,7 +409,7 @@ cask_variables_fill(request_rec *r, const struct cask_route *route, struct cask_
         .r = r, .next = fields, .end = fields + n, .numbers = (char *)(fields + n)};
     const char *content_type = NULL;
     const char *content_length = NULL;
-    bool head = asks_for_head(r);
+    bool head = asks_for_head(r, route->values.head_to_get);
 
     request->headers = filling.next;
     add_headers(&filling, route, &content_type, &content_length);
@@ -401,5 +433,8 @@ cask_variables_fill(request_rec *r, const struct cask_route *route, struct cask_
     }
     if (filling.https || is_tls(r->connection)) {
         request->flags |= CASK_REQUEST_HTTPS;
+    }
+    if (route->values.trusted_headers != NULL) {
+        cask_behind_proxy_apply(r, &route->values, request);
     }
 }
