@@ -14,12 +14,15 @@
 #include "apache/body_source.h"
 #include "apache/config.h"
 #include "apache/embed.h"
+#include "apache/framing.h"
 #include "apache/logsink.h"
 #include "apache/remote.h"
 #include "apache/reply_sink.h"
 #include "apache/routing.h"
 #include "apache/variables.h"
+#include "platform/clock.h"
 #include "platform/problem.h"
+#include "platform/process.h"
 #include "request/exchange.h"
 
 #include <http_core.h>
@@ -48,6 +51,10 @@ check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
         if (strcasecmp(encoding, "chunked") != 0) {
             cask_logsink_line(r, 246, "unknown Transfer-Encoding '%s'", encoding);
             return HTTP_NOT_IMPLEMENTED;
+        }
+        if (cask_framing_is_double(r)) {
+            cask_logsink_line(r, 251, "both Transfer-Encoding and Content-Length");
+            return HTTP_BAD_REQUEST;
         }
         if (route->values.chunked_request == 0) {
             cask_logsink_line(r, 245, "chunked request body, and WSGIChunkedRequest is Off");
@@ -101,19 +108,24 @@ describe(request_rec *r, const struct cask_route *route, int64_t content_length,
     if (route->values.script_reloading != 0) {
         request->flags |= CASK_REQUEST_RELOADING;
     }
+    if (route->values.ignore_activity != 0) {
+        request->flags |= CASK_REQUEST_PASSIVE;
+    }
     cask_variables_fill(r, route, request);
 }
 
 static enum cask_outcome
 serve(request_rec *r, const struct cask_route *route, struct cask_request *request,
-      const struct cask_exchange *exchange, struct cask_problem *problem)
+      const struct cask_exchange *exchange, pid_t *ret_pid, struct cask_problem *problem)
 {
     if (route->group != NULL) {
-        return cask_remote_serve(r, route->group, exchange, problem);
+        return cask_remote_serve(r, route->group, exchange, ret_pid, problem);
     }
+    *ret_pid = cask_process_get()->pid;
     /* In this child there is nobody else to wait for: changed scripts are loaded again in place. */
     request->flags |= CASK_REQUEST_STALE_OK;
     request->thread_id = cask_embed_thread_id();
+    request->httpd_request = route->values.pass_apache_request != 0 ? r : NULL;
     return cask_embed_serve(exchange, problem);
 }
 
@@ -239,6 +251,28 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
     return status != OK ? status : HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/* WSGISlowRequests: one line for a request that took that long, from its first byte to here. */
+static void
+tell_if_slow(request_rec *r, const struct cask_route *route, pid_t pid)
+{
+    int64_t limit_us = cask_config_main()->slow_request_us;
+    int64_t took_us;
+
+    if (limit_us == 0) {
+        return;
+    }
+    took_us = apr_time_now() - r->request_time;
+    if (took_us >= limit_us) {
+        cask_logsink_line(r, 250,
+                          "slow request: %s '%s' took %lld.%03d s; %s%s%s, process %ld, "
+                          "script '%s'",
+                          r->method, r->uri, (long long)(took_us / CASK_CLOCK_SECOND),
+                          (int)(took_us % CASK_CLOCK_SECOND / CASK_CLOCK_MS),
+                          route->group != NULL ? "group '" : "embedded", route->process_group,
+                          route->group != NULL ? "'" : "", (long)pid, route->script);
+    }
+}
+
 int
 cask_handler_run(request_rec *r)
 {
@@ -249,6 +283,7 @@ cask_handler_run(request_rec *r)
     struct cask_body_source *body;
     enum cask_outcome outcome;
     int64_t content_length;
+    pid_t pid = 0;
     int status;
 
     if (!cask_routing_is_ours(r)) {
@@ -275,8 +310,9 @@ cask_handler_run(request_rec *r)
     problem.number = 0;
     problem.text[0] = '\0';
     problem.detail = NULL;
-    outcome = serve(r, &route, &request, &exchange, &problem);
+    outcome = serve(r, &route, &request, &exchange, &pid, &problem);
     status = conclude(r, &exchange, outcome, &problem);
     cask_problem_done(&problem);
+    tell_if_slow(r, &route, pid);
     return status;
 }

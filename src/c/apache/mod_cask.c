@@ -14,11 +14,13 @@
 #include "apache/directives.h"
 #include "apache/dump.h"
 #include "apache/embed.h"
+#include "apache/framing.h"
 #include "apache/handler.h"
 #include "apache/lifecycle.h"
 
 #include <http_config.h>
 #include <http_core.h>
+#include <http_protocol.h>
 #include <http_request.h>
 
 static int
@@ -47,6 +49,7 @@ register_hooks(apr_pool_t *pool)
     ap_hook_check_config(cask_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_test_config(cask_dump_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(name_module, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_post_read_request(cask_framing_look, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(cask_alias_translate, after, before, APR_HOOK_MIDDLE);
     ap_hook_fixups(cask_alias_fixup, core, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(cask_handler_run, NULL, NULL, APR_HOOK_MIDDLE);

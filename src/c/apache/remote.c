@@ -503,7 +503,8 @@ take_turn(struct remote *remote, struct cask_problem *reterr_problem)
 
 enum cask_outcome
 cask_remote_serve(request_rec *r, struct cask_config_group *group,
-                  const struct cask_exchange *exchange, struct cask_problem *reterr_problem)
+                  const struct cask_exchange *exchange, pid_t *ret_pid,
+                  struct cask_problem *reterr_problem)
 {
     struct remote remote = {
         .r = r,
@@ -527,6 +528,7 @@ cask_remote_serve(request_rec *r, struct cask_config_group *group,
             break;
         }
         generation = cask_wire_call_peer(remote.call)->generation;
+        *ret_pid = (pid_t)cask_wire_call_peer(remote.call)->pid;
         turn = take_turn(&remote, reterr_problem);
         check_in(&remote);
         if (turn != TURN_OVER && repeats++ == MAX_REPEATS) {

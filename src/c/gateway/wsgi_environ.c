@@ -26,7 +26,6 @@
 #include <string.h>
 
 #define KEPT_VALUE_LIMIT 256 /* bytes; longer values are seldom sent twice */
-#define NAME_LIMIT       256 /* bytes of a header name that has no row in keys.def */
 
 CASK_GIL_HELD static int
 set_steal(PyObject *dict, PyObject *key, PyObject *steal_value)
@@ -195,35 +194,51 @@ set_other_variable(PyObject *dict, const struct cask_field *field)
     return status;
 }
 
-/* A header that has no row: HTTP_ and its name in upper case. Names with other characters than
- * letters, digits and "-" could pass for another header and are left out. */
+/* The environ name of a header that has no row: HTTP_ and the name in upper case. Names with other
+ * characters than letters, digits and "-" could pass for another header. New reference; NULL with
+ * an exception, or without one for such a name. */
+CASK_GIL_HELD static PyObject *
+environ_name(const struct cask_str *header)
+{
+    static const char prefix[] = {'H', 'T', 'T', 'P', '_'};
+    PyObject *name = PyUnicode_New((Py_ssize_t)(sizeof(prefix) + header->len), 'z');
+    Py_UCS1 *out;
+
+    if (name == NULL) {
+        return NULL;
+    }
+    out = PyUnicode_1BYTE_DATA(name);
+    memcpy(out, prefix, sizeof(prefix));
+    out += sizeof(prefix);
+    for (uint32_t i = 0; i < header->len; i++) {
+        char c = header->data[i];
+
+        if (c >= 'a' && c <= 'z') {
+            out[i] = (Py_UCS1)(c - 'a' + 'A');
+        } else if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
+            out[i] = (Py_UCS1)c;
+        } else if (c == '-') {
+            out[i] = '_';
+        } else {
+            Py_DECREF(name);
+            return NULL;
+        }
+    }
+    return name;
+}
+
 CASK_GIL_HELD static int
 set_other_header(PyObject *dict, const struct cask_field *field)
 {
-    char text[5 + NAME_LIMIT] = {'H', 'T', 'T', 'P', '_'};
     PyObject *name;
     int status;
-    uint32_t i;
 
-    if (field->name.len == 0 || field->name.len > NAME_LIMIT) {
+    if (field->name.len == 0) {
         return 0;
     }
-    for (i = 0; i < field->name.len; i++) {
-        char c = field->name.data[i];
-
-        if (c >= 'a' && c <= 'z') {
-            text[5 + i] = (char)(c - 'a' + 'A');
-        } else if ((c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) {
-            text[5 + i] = c;
-        } else if (c == '-') {
-            text[5 + i] = '_';
-        } else {
-            return 0;
-        }
-    }
-    name = PyUnicode_DecodeLatin1(text, 5 + (Py_ssize_t)field->name.len, NULL);
+    name = environ_name(&field->name);
     if (name == NULL) {
-        return -1;
+        return PyErr_Occurred() != NULL ? -1 : 0;
     }
     status = set_steal(
         dict, name, PyUnicode_DecodeLatin1(field->value.data, (Py_ssize_t)field->value.len, NULL));

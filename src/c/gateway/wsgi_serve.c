@@ -98,6 +98,11 @@ call_close(struct cask_wsgi_call *call)
         cask_wsgi_start_detach(call->start);
         Py_CLEAR(call->start);
     }
+    if (call->capsule != NULL) {
+        /* Under another name than before nobody gets the pointer out of it any more. */
+        (void)PyCapsule_SetName(call->capsule, "the request has ended");
+        Py_CLEAR(call->capsule);
+    }
     if (call->users > 0) {
         state = cask_gil_drop();
         (void)pthread_mutex_lock(&call->mutex);
@@ -123,6 +128,7 @@ call_init(struct cask_wsgi_call *call, struct cask_gate *gate, struct cask_threa
     call->app = app;
     call->input = NULL;
     call->start = NULL;
+    call->capsule = NULL;
     call->body_touched = false;
     call->body_failed = false;
     call->busy = false;
@@ -323,6 +329,18 @@ take_result(struct cask_wsgi_call *call, PyObject *steal_result)
     return status < 0 ? -1 : 0;
 }
 
+/* httpd's request for extension modules that know httpd: an unnamed capsule. */
+CASK_GIL_HELD static int
+add_httpd_request(struct cask_wsgi_call *call, PyObject *environ)
+{
+    call->capsule = PyCapsule_New(call->exchange->request->httpd_request, NULL, NULL);
+    if (call->capsule == NULL) {
+        return -1;
+    }
+    return PyDict_SetItem(environ, call->gate->names.name[CASK_NAME_APACHE_REQUEST_REC],
+                          call->capsule);
+}
+
 /* Calls the application and takes its answer. 0, or -1 with an exception. */
 CASK_GIL_HELD static int
 call_application(struct cask_wsgi_call *call, PyObject *callable)
@@ -341,6 +359,11 @@ call_application(struct cask_wsgi_call *call, PyObject *callable)
     }
     arguments[1] = cask_wsgi_environ_new(gate, call->exchange->request, call->input);
     if (arguments[1] == NULL) {
+        return -1;
+    }
+    if (call->exchange->request->httpd_request != NULL &&
+        add_httpd_request(call, arguments[1]) != 0) {
+        Py_DECREF(arguments[1]);
         return -1;
     }
     arguments[2] = call->start;

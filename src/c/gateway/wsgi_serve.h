@@ -68,6 +68,7 @@ struct cask_wsgi_call {
     struct cask_apps_entry *app;          /* [init] */
     PyObject *input;                      /* [owner] wsgi.input */
     PyObject *start;                      /* [owner] start_response */
+    PyObject *capsule;                    /* [owner] apache.request_rec; NULL: not passed */
     bool body_touched;                    /* [gil] a first read has been made */
     bool body_failed;                     /* [gil] with body_problem */
     /* An operation on body or reply is under way, perhaps on another thread (an application may

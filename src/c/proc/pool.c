@@ -48,6 +48,7 @@ struct cask_pool {
     int event_fd;                    /* [init] */
     atomic_uint events;              /* [atomic] enum cask_pool_event */
     atomic_uint active;              /* [atomic] requests running */
+    _Atomic int64_t first_begin;     /* [atomic] relaxed: of the first request; 0: none yet */
     atomic_bool told_idle;           /* [atomic] the last figures said that none was running */
     _Atomic uint64_t served;         /* [atomic] */
     _Atomic int64_t last_activity;   /* [atomic] relaxed */
@@ -69,13 +70,19 @@ raise_event(struct cask_pool *pool, enum cask_pool_event event)
 }
 
 static void
-begin_request(struct worker *self)
+begin_request(struct worker *self, bool passive)
 {
     struct cask_pool *pool = self->pool;
     int64_t now_us = cask_clock_mono_us();
 
     atomic_store_explicit(&self->begin, now_us, memory_order_relaxed);
-    atomic_store_explicit(&pool->last_activity, now_us, memory_order_relaxed);
+    if (!passive) {
+        atomic_store_explicit(&pool->last_activity, now_us, memory_order_relaxed);
+    }
+    if (atomic_load_explicit(&pool->first_begin, memory_order_relaxed) == 0) {
+        /* Two threads may do so: both say nearly the same. */
+        atomic_store_explicit(&pool->first_begin, now_us, memory_order_relaxed);
+    }
     (void)atomic_fetch_add(&pool->active, 1);
     /* Once per look of the daemon's loop: waking it for each request would cost as much as serving
      * a small one. */
@@ -85,13 +92,15 @@ begin_request(struct worker *self)
 }
 
 static void
-end_request(struct worker *self)
+end_request(struct worker *self, bool passive)
 {
     struct cask_pool *pool = self->pool;
     uint64_t served;
 
     atomic_store_explicit(&self->begin, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->last_activity, cask_clock_mono_us(), memory_order_relaxed);
+    if (!passive) {
+        atomic_store_explicit(&pool->last_activity, cask_clock_mono_us(), memory_order_relaxed);
+    }
     (void)atomic_fetch_sub(&pool->active, 1);
     served = atomic_fetch_add(&pool->served, 1) + 1;
     if (served == (uint64_t)pool->config.spec->maximum_requests) {
@@ -125,8 +134,9 @@ serve_one(struct worker *self, const struct cask_wire_job *job)
     const struct cask_exchange *exchange = cask_wire_job_exchange(job);
     struct cask_problem problem = {0};
     enum cask_outcome outcome = CASK_OUTCOME_TIMEOUT;
+    bool passive = (exchange->request->flags & CASK_REQUEST_PASSIVE) != 0;
 
-    begin_request(self);
+    begin_request(self, passive);
     if (!waited_too_long(pool, exchange->request, &problem)) {
         outcome = pool->config.ops->serve(pool->config.engine, exchange, &problem);
     }
@@ -134,7 +144,7 @@ serve_one(struct worker *self, const struct cask_wire_job *job)
         outcome == CASK_OUTCOME_FAILED) {
         cask_log_problem(&problem); /* keeps (2) */
     }
-    end_request(self);
+    end_request(self, passive);
     cask_problem_done(&problem);
 }
 
@@ -349,6 +359,7 @@ cask_pool_figures(struct cask_pool *pool, struct cask_pool_figures *ret_figures)
         .served = atomic_load(&pool->served),
         .active = atomic_load(&pool->active),
         .oldest_us = CASK_CLOCK_NEVER,
+        .first_us = atomic_load_explicit(&pool->first_begin, memory_order_relaxed),
         .last_activity = atomic_load_explicit(&pool->last_activity, memory_order_relaxed),
     };
 

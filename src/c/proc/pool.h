@@ -40,7 +40,9 @@ struct cask_pool_figures {
     uint32_t overdue;   /* of these, given up: request-timeout and interrupt-timeout have passed */
     int64_t oldest_us;  /* monotonic start of the oldest running one; CASK_CLOCK_NEVER: none */
     int64_t waiting_us; /* the daemon's guard waits for Python's lock since then; 0: it does not */
-    int64_t last_activity; /* monotonic time of the last sign of activity; 0: no request yet */
+    int64_t first_us;   /* monotonic start of the first one; 0: none yet */
+    int64_t last_activity; /* monotonic time of the last sign of activity, which passive requests
+                              are not; 0: none yet */
 };
 
 /* Starts the threads; serving begins at once. */

@@ -47,9 +47,6 @@ cask_watchdog_look(struct cask_watchdog *watchdog, const struct cask_pool_figure
     int64_t next = figures->active > 0 ? now_us + LOOK_US : CASK_CLOCK_NEVER;
     uint32_t reason = 0;
 
-    if (figures->last_activity != 0 && watchdog->first_us == 0) {
-        watchdog->first_us = figures->last_activity;
-    }
     if (figures->waiting_us != 0 && expired(watchdog, CASK_CHANNEL_DEADLOCK, figures->waiting_us,
                                             spec->deadlock_timeout_us, now_us, &next)) {
         reason = CASK_CHANNEL_DEADLOCK;
@@ -57,8 +54,8 @@ cask_watchdog_look(struct cask_watchdog *watchdog, const struct cask_pool_figure
                expired(watchdog, CASK_CHANNEL_REQUEST_TIMEOUT, figures->oldest_us,
                        cask_spec_overdue_us(spec), now_us, &next)) {
         reason = CASK_CHANNEL_REQUEST_TIMEOUT;
-    } else if (!watchdog->loaded && watchdog->first_us != 0 &&
-               expired(watchdog, CASK_CHANNEL_STARTUP_TIMEOUT, watchdog->first_us,
+    } else if (!watchdog->loaded && figures->first_us != 0 &&
+               expired(watchdog, CASK_CHANNEL_STARTUP_TIMEOUT, figures->first_us,
                        spec->startup_timeout_us, now_us, &next)) {
         reason = CASK_CHANNEL_STARTUP_TIMEOUT;
     } else if (figures->active == 0 && figures->last_activity != 0 &&

@@ -18,7 +18,6 @@ struct cask_pool_figures;
 struct cask_watchdog {
     const struct cask_group_spec *spec; /* keep_ */
     int64_t start_us;                   /* monotonic time of the start */
-    int64_t first_us;                   /* monotonic time of the first request; 0: none yet */
     bool loaded;                        /* an application has been loaded */
     uint32_t told;                      /* reasons already given, one bit each */
 };

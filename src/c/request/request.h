@@ -47,6 +47,7 @@ enum cask_request_flag {
     CASK_REQUEST_RELOADING = 1u << 2, /* WSGIScriptReloading On: compare script_id */
     CASK_REQUEST_STALE_OK = 1u << 3,  /* serve old code rather than refuse as STALE */
     CASK_REQUEST_CHUNKED = 1u << 4,   /* body of unknown length */
+    CASK_REQUEST_PASSIVE = 1u << 5,   /* WSGIIgnoreActivity On: no activity of its group */
 };
 
 struct cask_request {
@@ -66,6 +67,8 @@ struct cask_request {
     const struct cask_log_sink *log; /* [init] error log of the vhost */
     void *log_context;
     enum cask_log_level log_level; /* LogLevel of the request: what is above need not be made */
+    void *httpd_request; /* embedded, WSGIPassApacheRequest On: the request_rec, for
+                            apache.request_rec; else NULL */
 };
 
 /* Equal bytes, and both known (not all zeros). */

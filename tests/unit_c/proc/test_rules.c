@@ -135,12 +135,24 @@ test_watchdog(void)
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 10000, &next), 0);
     CHECK_INT(next, CASK_CLOCK_NEVER); /* no request yet: nothing is inactive */
 
-    figures = (struct cask_pool_figures){.active = 1, .oldest_us = 20000, .last_activity = 20000};
+    figures = (struct cask_pool_figures){
+        .active = 1, .oldest_us = 20000, .first_us = 20000, .last_activity = 20000};
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 20050, &next), 0);
     CHECK_INT(next, 20100);
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 20100, &next), CASK_CHANNEL_REQUEST_TIMEOUT);
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 20200, &next), 0); /* once */
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 21000, &next), CASK_CHANNEL_STARTUP_TIMEOUT);
+
+    /* passive requests only: nothing to be inactive after, but one may not start up in time */
+    watchdog.told = 0;
+    figures = (struct cask_pool_figures){.active = 1, .oldest_us = 29950, .first_us = 29950};
+    CHECK_INT(cask_watchdog_look(&watchdog, &figures, 30000, &next), 0);
+    CHECK_INT(next, 30050);
+    figures = (struct cask_pool_figures){.oldest_us = CASK_CLOCK_NEVER, .first_us = 29950};
+    CHECK_INT(cask_watchdog_look(&watchdog, &figures, 30000, &next), 0);
+    CHECK_INT(next, 30950);
+    CHECK_INT(cask_watchdog_look(&watchdog, &figures, 30950, &next), CASK_CHANNEL_STARTUP_TIMEOUT);
+    CHECK_INT(next, CASK_CLOCK_NEVER);
 
     figures = (struct cask_pool_figures){.oldest_us = CASK_CLOCK_NEVER, .last_activity = 30000};
     CHECK_INT(cask_watchdog_look(&watchdog, &figures, 30100, &next), 0);
