@@ -8,8 +8,9 @@ import threading
 import traceback
 import warnings
 
-import mod_cask
 import mod_wsgi
+
+import mod_cask
 
 print("logs: imported")
 

@@ -16,7 +16,6 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
-#include <ap_mpm.h>
 #include <apr_file_io.h>
 #include <apr_strings.h>
 
@@ -39,19 +38,10 @@ struct frame {
 
 /* ---- the format ---- */
 
-/* Docs of ErrorLogFormat give these as what httpd writes without one. */
-static const char *
-default_text(void)
-{
-    int threaded = AP_MPMQ_NOT_SUPPORTED;
-
-    if (ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded) == APR_SUCCESS &&
-        threaded != AP_MPMQ_NOT_SUPPORTED) {
-        return "[%{u}t] [%-m:%-l] [pid %P:tid %T] %7F: %E: [client\\ %a] %M% ,\\ referer:\\ "
-               "%{Referer}i";
-    }
-    return "[%{u}t] [%-m:%-l] [pid %P] %7F: %E: [client\\ %a] %M% ,\\ referer:\\ %{Referer}i";
-}
+/* What httpd writes without ErrorLogFormat. */
+#define DEFAULT_FORMAT                                                     \
+    "[%{u}t] [%-m:%-l] [pid %P:tid %{g}T] %7F: %E: [client\\ %a] %M% ,\\ " \
+    "referer:\\ %{Referer}i"
 
 const apr_array_header_t *
 cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
@@ -73,7 +63,7 @@ cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_ser
     }
     ap_set_core_module_config(configs, core);
     server->module_config = configs;
-    if (command->AP_TAKE2(&parms, NULL, default_text(), NULL) != NULL) {
+    if (command->AP_TAKE2(&parms, NULL, DEFAULT_FORMAT, NULL) != NULL) {
         return NULL;
     }
     return core->error_log_format;
@@ -109,6 +99,7 @@ put_frame(const apr_array_header_t *format, const ap_errorlog_info *info, struct
     size_t field = 0;
     bool skipping = false;
     bool shows_text = false;
+    bool text_in_field = false;
 
     frame->len = 0;
     frame->before = 0;
@@ -118,10 +109,12 @@ put_frame(const apr_array_header_t *format, const ap_errorlog_info *info, struct
         if ((item->flags & AP_ERRORLOG_FLAG_FIELD_SEP) != 0) {
             field = skipping ? field : frame->len;
             skipping = false;
+            text_in_field = false;
         }
         if ((item->flags & AP_ERRORLOG_FLAG_MESSAGE) != 0) {
             frame->before = frame->len;
             shows_text = true;
+            text_in_field = true;
         } else if (!skipping && !put_item(item, info, frame)) {
             if ((item->flags & AP_ERRORLOG_FLAG_REQUIRED) != 0) {
                 frame->len = 0;
@@ -129,6 +122,7 @@ put_frame(const apr_array_header_t *format, const ap_errorlog_info *info, struct
                 break;
             }
             frame->len = field;
+            shows_text = shows_text && !text_in_field;
             frame->before = frame->before < field ? frame->before : field;
             skipping = true;
         }

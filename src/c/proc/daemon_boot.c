@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,24 +29,58 @@
 #define SEND_US    (5 * CASK_CLOCK_SECOND)
 #define SPEC_LIMIT (16u * 1024u * 1024u)
 
-/* Records of this process go to the pipe on fd 2, as proc/logline reads them. */
-static void
-sink_write(void *context, const struct cask_log_record *record)
-{
-    struct cask_buf line = {0};
-    size_t sent = 0;
+/* The pipe on fd 2. Lives as long as the process, whatever becomes of the rest. */
+struct log_pipe {
+    pid_t owner;          /* [init] */
+    pthread_mutex_t lock; /* what is longer than PIPE_BUF would get mixed */
+};
 
-    (void)context;
-    if (cask_logline_encode(&line, record) != 0) {
-        return; /* no memory even for a line */
+static struct log_pipe *
+log_pipe_new(void)
+{
+    struct log_pipe *log_pipe = calloc(1, sizeof(*log_pipe));
+
+    if (log_pipe != NULL && pthread_mutex_init(&log_pipe->lock, NULL) != 0) {
+        free(log_pipe);
+        return NULL;
     }
-    while (sent < line.end) {
-        ssize_t done = write(STDERR_FILENO, line.data + sent, line.end - sent);
+    if (log_pipe != NULL) {
+        log_pipe->owner = getpid();
+    }
+    return log_pipe;
+}
+
+static void
+write_all(const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t done = write(STDERR_FILENO, data, len);
 
         if (done < 0 && errno != EINTR) {
             break; /* nobody left to tell */
         }
-        sent += done > 0 ? (size_t)done : 0;
+        data += done > 0 ? done : 0;
+        len -= done > 0 ? (size_t)done : 0;
+    }
+}
+
+/* Records of this process, as proc/logline reads them. */
+static void
+sink_write(void *context, const struct cask_log_record *record)
+{
+    struct log_pipe *log_pipe = context;
+    /* A child the application forked may have inherited a lock that nobody gives back. */
+    bool locks = log_pipe->owner == getpid();
+    struct cask_buf line = {0};
+
+    if (cask_logline_encode(&line, record) == 0) {
+        if (locks) {
+            (void)pthread_mutex_lock(&log_pipe->lock);
+        }
+        write_all(line.data, line.end);
+        if (locks) {
+            (void)pthread_mutex_unlock(&log_pipe->lock);
+        }
     }
     cask_buf_done(&line);
 }
@@ -135,12 +171,17 @@ cask_daemon_boot_receive(int channel_fd, uint32_t python_version,
     struct cask_daemon_boot *boot = calloc(1, sizeof(*boot));
     struct cask_channel_message message = {.n_fds = 0};
     struct cask_pack hello = {0};
+    struct log_pipe *log_pipe = log_pipe_new();
     int error;
 
     if (boot != NULL) {
         boot->buffer = malloc(CASK_CHANNEL_MAX);
     }
-    if (boot == NULL || boot->buffer == NULL) {
+    if (boot == NULL || boot->buffer == NULL || log_pipe == NULL) {
+        free(log_pipe);
+        if (boot != NULL) {
+            free(boot->buffer);
+        }
         free(boot);
         return cask_problem_set(reterr_problem, ENOMEM, 403, "daemon process");
     }
@@ -149,7 +190,7 @@ cask_daemon_boot_receive(int channel_fd, uint32_t python_version,
     boot->parent_fd = -1;
     (void)cask_net_set_cloexec(channel_fd, true); /* children of applications must not have it */
     (void)cask_net_set_nonblocking(channel_fd, true);
-    cask_process_log_to(&daemon_sink, NULL, CASK_LOG_NOTICE);
+    cask_process_log_to(&daemon_sink, log_pipe, CASK_LOG_NOTICE);
 
     cask_pack_u32(&hello, python_version);
     (void)cask_channel_send(channel_fd, CASK_CHANNEL_HELLO, &hello, NULL, 0,
@@ -164,7 +205,7 @@ cask_daemon_boot_receive(int channel_fd, uint32_t python_version,
         boot_free(boot);
         return error;
     }
-    cask_process_log_to(&daemon_sink, NULL, (enum cask_log_level)boot->spec->log_level);
+    cask_process_log_to(&daemon_sink, log_pipe, (enum cask_log_level)boot->spec->log_level);
     *ret_boot = boot;
     return 0;
 }
