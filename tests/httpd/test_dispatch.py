@@ -69,6 +69,12 @@ def callable_object(environ):
     return '{}'
 """
 
+OUTER = """\
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/html")])
+    yield {page}
+"""
+
 # Writes down what it was given.
 SHOW = """\
 import json, sys
@@ -276,6 +282,34 @@ def test_interpreter_is_expanded_like_any_other(site: Site) -> None:
         assert seen["mod_wsgi.application_group"].strip("'").startswith(name)
 
 
+def test_sub_requests_are_asked_about_too(fresh_site: Site) -> None:
+    """On the thread, and inside the time, of the request whose output includes the other one."""
+    site = fresh_site
+    app = site.write_app("app.py", APP)
+    page = 'b"<!--#include virtual=\\"/ask?callable_object=other\\" -->"'
+    outer = site.write_app("outer.py", OUTER.format(page=page))
+    site.config.modules.append("include")
+    site.config.add(
+        f"WSGIDispatchScript {site.write_app('ask.py', DISPATCH)}",
+        "<Location /outer>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Location>",
+    )
+    site.add_app(outer, "/outer")
+    site.serve(app)
+    assert site.get("/outer").json()["name"] == "other"
+
+
+@pytest.mark.root
+def test_unreadable_script(fresh_site: Site) -> None:
+    """httpd's user must be able to read it."""
+    site = fresh_site
+    path = site.write_app("ask.py", DISPATCH)
+    path.chmod(0o600)
+    site.config.add(f"WSGIDispatchScript {path}")
+    site.serve(site.write_app("app.py", APP))
+    with site.expects_log("CASK0605: .*ask.py.*Permission denied"):
+        site.get("/", 500)
+
+
 @pytest.mark.only("main", reason="Python forks in its main interpreter only")
 def test_a_forked_child_does_not_answer(fresh_site: Site) -> None:
     site = fresh_site
@@ -295,6 +329,7 @@ def serve_with(site: Site, answer: str, *lines: str) -> Path:
     return path
 
 
+@pytest.mark.broad
 def test_changed_script_is_asked_anew(fresh_site: Site) -> None:
     site = fresh_site
     path = serve_with(site, "other")

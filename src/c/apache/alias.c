@@ -42,8 +42,8 @@
 /* What an alias makes of a URL. */
 struct match {
     const struct cask_config_alias *alias;
-    const char *filename; /* the target and, behind it, the rest of the URL */
-    size_t target_len;    /* of the target in it */
+    char *filename;    /* the target and, behind it, the rest of the URL */
+    size_t target_len; /* of the target in it */
 };
 
 static bool
@@ -123,6 +123,28 @@ note_url_handler(request_rec *r)
     }
 }
 
+/* In place of an option that the alias does not have. */
+static const char not_given[] = "-";
+
+/* NULL: the alias has no such option. httpd puts the notes of a sub-request (an index) before those
+ * of the request it takes over (the directory), so there the lack must be a note too. */
+static void
+note_option(request_rec *r, const char *note, const char *value)
+{
+    if (value != NULL || r->main != NULL) {
+        apr_table_setn(r->notes, note, value != NULL ? value : not_given);
+    }
+}
+
+/* What note_option() has left, else the fallback. */
+static const char *
+take_option(const request_rec *r, const char *note, const char *fallback)
+{
+    const char *value = apr_table_get(r->notes, note);
+
+    return value != NULL && value != not_given ? value : fallback;
+}
+
 int
 cask_alias_translate(request_rec *r)
 {
@@ -133,21 +155,16 @@ cask_alias_translate(request_rec *r)
         return DECLINED;
     }
     alias = match.alias;
-    r->filename = apr_pstrdup(r->pool, match.filename);
+    r->filename = match.filename;
     r->handler = CASK_ALIAS_HANDLER;
     apr_table_setn(r->notes, NOTE_FORCED, CASK_ALIAS_HANDLER);
-    if (alias->process_group != NULL) {
-        apr_table_setn(r->notes, NOTE_PROCESS_GROUP, alias->process_group);
-    }
-    if (alias->application_group != NULL) {
-        apr_table_setn(r->notes, NOTE_APP_GROUP, alias->application_group);
-    }
-    if (alias->callable_object != NULL) {
-        apr_table_setn(r->notes, NOTE_CALLABLE, alias->callable_object);
-    }
-    if (alias->pass_authorization >= 0) {
-        apr_table_setn(r->notes, NOTE_AUTHORIZATION, alias->pass_authorization ? "1" : "0");
-    }
+    note_option(r, NOTE_PROCESS_GROUP, alias->process_group);
+    note_option(r, NOTE_APP_GROUP, alias->application_group);
+    note_option(r, NOTE_CALLABLE, alias->callable_object);
+    note_option(r, NOTE_AUTHORIZATION,
+                alias->pass_authorization < 0    ? NULL
+                : alias->pass_authorization != 0 ? "1"
+                                                 : "0");
     note_url_handler(r);
     return OK;
 }
@@ -201,17 +218,16 @@ cask_alias_fixup(request_rec *r)
 void
 cask_alias_apply(const request_rec *r, struct cask_config_scope *scope)
 {
-    const char *value;
+    const char *authorization;
 
     if (!cask_alias_led_here(r)) {
         return;
     }
-    value = apr_table_get(r->notes, NOTE_PROCESS_GROUP);
-    scope->process_group = value != NULL ? value : scope->process_group;
-    value = apr_table_get(r->notes, NOTE_APP_GROUP);
-    scope->application_group = value != NULL ? value : scope->application_group;
-    value = apr_table_get(r->notes, NOTE_CALLABLE);
-    scope->callable_object = value != NULL ? value : scope->callable_object;
-    value = apr_table_get(r->notes, NOTE_AUTHORIZATION);
-    scope->pass_authorization = value != NULL ? *value == '1' : scope->pass_authorization;
+    scope->process_group = take_option(r, NOTE_PROCESS_GROUP, scope->process_group);
+    scope->application_group = take_option(r, NOTE_APP_GROUP, scope->application_group);
+    scope->callable_object = take_option(r, NOTE_CALLABLE, scope->callable_object);
+    authorization = take_option(r, NOTE_AUTHORIZATION, NULL);
+    if (authorization != NULL) {
+        scope->pass_authorization = *authorization == '1';
+    }
 }

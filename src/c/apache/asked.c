@@ -76,6 +76,7 @@ cask_asked_run(request_rec *r, const struct cask_config_script *script, const ch
     request->flags |= CASK_REQUEST_STALE_OK;
     request->log = cask_logsink_request();
     request->log_context = r;
+    request->log_level = cask_logsink_request_level(r);
     memset(&problem, 0, sizeof(problem));
     outcome = cask_embed_ask(request, questions, n_questions, &problem);
     if (outcome != CASK_OUTCOME_DONE) {

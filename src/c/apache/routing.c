@@ -242,6 +242,10 @@ cask_routing_resolve(request_rec *r, struct cask_route *ret_route)
     struct cask_route route = {.group = NULL};
     int status;
 
+    if (r->method_number == M_CONNECT) {
+        cask_logsink_line(r, 162, "CONNECT: no application can be a tunnel");
+        return HTTP_METHOD_NOT_ALLOWED; /* for the client, an application's 200 would open one */
+    }
     if (!cask_routing_is_builtin(r->handler)) {
         handler = find_handler_script(r);
     }

@@ -32,8 +32,8 @@ bool cask_routing_is_ours(const request_rec *r);
 /* May requests of this server use the group? Those of the server that defined it, of every server
  * if that is the main one, and of servers of the same ServerName. */
 bool cask_routing_may_use(const server_rec *server, const struct cask_config_group *group);
-/* Checks of the target (ExecCGI, existence, directory, path info), then names and group. OK, or an
- * HTTP status with the line already logged. */
+/* Checks of method and target (ExecCGI, existence, directory, path info), then names and group. OK,
+ * or an HTTP status with the line already logged. */
 int cask_routing_resolve(request_rec *r, struct cask_route *ret_route);
 
 /* What httpd has seen of a script's file, as the engine compares it. */

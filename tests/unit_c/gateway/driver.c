@@ -9,12 +9,13 @@
  *   body BYTES (one read of the body each) · body-error ERRNO · fail ERRNO (of reply operations)
  *   id (the script's, as httpd sees it now) · interrupt MS (the next serve) · clear (all but app)
  *   serve · thread (serve on a fresh thread) · many THREADS REQUESTS · load · loaded · dump
- *   stop MS
+ *   ask FUNCTION ACCEPTS ARGUMENT (and FUNCTION again, with one environ) · stop MS
  * Each command from serve on ends its output with a line ".".
  * Used by test_gateway.py, which builds it with sanitizers, and for callgrind.
  */
 #include "gateway/engine.h"
 
+#include "driver_text.h"
 #include "platform/clock.h"
 #include "platform/problem.h"
 #include "platform/process.h"
@@ -58,30 +59,6 @@ struct ends {
     size_t finished;
 };
 
-static void
-put_bytes(const char *data, size_t len)
-{
-    size_t i;
-
-    for (i = 0; i < len && i < 4096; i++) {
-        unsigned char c = (unsigned char)data[i];
-
-        if (c > 0x20 && c < 0x7f && c != '%') {
-            (void)putchar(c);
-        } else {
-            (void)printf("%%%02X", c);
-        }
-    }
-    (void)putchar('\n');
-}
-
-static void
-put_text(const char *data, size_t len)
-{
-    (void)fwrite(data, 1, len, stdout);
-    (void)putchar('\n');
-}
-
 /* Each line of a record, behind the word that is the context. */
 static void
 put_record(void *context, const struct cask_log_record *record)
@@ -95,7 +72,7 @@ put_record(void *context, const struct cask_log_record *record)
         const char *line_end = newline != NULL ? newline : end;
 
         (void)printf("%s %s ", (const char *)context, cask_log_level_name(record->level));
-        put_text(at, (size_t)(line_end - at));
+        driver_put_text(at, (size_t)(line_end - at));
         at = newline != NULL ? newline + 1 : end;
     } while (at < end);
     funlockfile(stdout);
@@ -141,11 +118,11 @@ fake_start(void *reply, const struct cask_reply_head *head, struct cask_problem 
     (void)reterr_problem;
     if (!ends->quiet) {
         (void)printf("start %d length=%" PRId64 " ", head->status, head->content_length);
-        put_text(head->reason.data, head->reason.len);
+        driver_put_text(head->reason.data, head->reason.len);
         for (i = 0; i < head->n_headers; i++) {
             (void)printf("header %.*s: ", (int)head->headers[i].name.len,
                          head->headers[i].name.data);
-            put_bytes(head->headers[i].value.data, head->headers[i].value.len);
+            driver_put_bytes(head->headers[i].value.data, head->headers[i].value.len);
         }
     }
     return 0;
@@ -168,7 +145,7 @@ fake_write(void *reply, const char *data, size_t len, void (*release)(void *owne
 
     if (status == 0 && !ends->quiet) {
         (void)printf("write %zu %s", len, release != NULL ? "lent " : "");
-        put_bytes(data, len);
+        driver_put_bytes(data, len);
     }
     if (release != NULL) {
         release(owner);
@@ -225,48 +202,6 @@ static const struct cask_reply_ops reply_ops = {
 };
 
 static void
-put_problem(const struct cask_problem *problem)
-{
-    const char *line = problem->detail;
-    if (problem->number != 0 || problem->text[0] != '\0') {
-        (void)printf("problem %u %s\n", problem->number, problem->text);
-    }
-    while (line != NULL && *line != '\0') {
-        size_t len = strcspn(line, "\n");
-
-        (void)printf("detail ");
-        put_text(line, len);
-        line += len + (line[len] == '\n');
-    }
-}
-
-static const char *
-outcome_name(enum cask_outcome outcome)
-{
-    switch (outcome) {
-    case CASK_OUTCOME_DONE:
-        return "DONE";
-    case CASK_OUTCOME_FAILED:
-        return "FAILED";
-    case CASK_OUTCOME_CLIENT_GONE:
-        return "CLIENT_GONE";
-    case CASK_OUTCOME_BODY_BAD:
-        return "BODY_BAD";
-    case CASK_OUTCOME_STALE:
-        return "STALE";
-    case CASK_OUTCOME_UNAVAILABLE:
-        return "UNAVAILABLE";
-    case CASK_OUTCOME_TIMEOUT:
-        return "TIMEOUT";
-    case CASK_OUTCOME_LOST:
-        return "LOST";
-    case CASK_OUTCOME_MISSING:
-        return "MISSING";
-    }
-    return "?";
-}
-
-static void
 fill_app(const struct driver *driver, struct cask_app *app)
 {
     app->script.data = driver->script;
@@ -277,10 +212,10 @@ fill_app(const struct driver *driver, struct cask_app *app)
     app->application_group.len = (uint32_t)strlen(driver->group);
 }
 
-static enum cask_outcome
-serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
-      struct cask_problem *problem)
+static struct cask_request
+make_request(const struct driver *driver, uint32_t thread_id)
 {
+    static char word[] = "log";
     struct cask_request request = {
         .script_id = driver->id,
         .start_us = cask_clock_wall_us(),
@@ -291,9 +226,19 @@ serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
         .headers = driver->headers,
         .n_headers = driver->n_headers,
         .log = &sink,
-        .log_context = (char[]){"log"},
+        .log_context = word,
         .log_level = CASK_LOG_INFO,
     };
+
+    fill_app(driver, &request.app);
+    return request;
+}
+
+static enum cask_outcome
+serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
+      struct cask_problem *problem)
+{
+    struct cask_request request = make_request(driver, thread_id);
     struct cask_exchange exchange = {
         .request = &request,
         .body_ops = &body_ops,
@@ -308,7 +253,6 @@ serve(const struct driver *driver, struct ends *ends, uint32_t thread_id,
     if ((driver->flags & CASK_REQUEST_CHUNKED) != 0) {
         request.content_length = -1;
     }
-    fill_app(driver, &request.app);
     return driver->ops->serve(driver->engine, &exchange, problem);
 }
 
@@ -339,8 +283,8 @@ serve_one(void *argument)
     if (interrupting) {
         (void)pthread_join(later, NULL);
     }
-    (void)printf("outcome %s\n", outcome_name(outcome));
-    put_problem(&problem);
+    (void)printf("outcome %s\n", driver_outcome_name(outcome));
+    driver_put_problem(&problem);
     cask_problem_done(&problem);
     return NULL;
 }
@@ -474,8 +418,33 @@ run_load(const struct driver *driver)
     struct cask_problem problem = {.number = 0};
     struct cask_app app;
     fill_app(driver, &app);
-    (void)printf("outcome %s\n", outcome_name(driver->ops->load(driver->engine, &app, &problem)));
-    put_problem(&problem);
+    (void)printf("outcome %s\n",
+                 driver_outcome_name(driver->ops->load(driver->engine, &app, &problem)));
+    driver_put_problem(&problem);
+    cask_problem_done(&problem);
+}
+
+static void
+run_ask(const struct driver *driver, char **words)
+{
+    struct cask_request request = make_request(driver, 1);
+    struct cask_str argument = {words[3], (uint32_t)decode(words[3])};
+    struct cask_question question = {
+        .function = words[1],
+        .arguments = &argument,
+        .n_arguments = argument.len > 0 ? 1 : 0,
+        .accepts = (uint32_t)strtoul(words[2], NULL, 10),
+    };
+    struct cask_question questions[] = {question, question};
+    struct cask_problem problem = {.number = 0};
+    enum cask_outcome outcome = driver->ops->ask(driver->engine, &request, questions, 2, &problem);
+
+    (void)printf("outcome %s\n", driver_outcome_name(outcome));
+    for (size_t i = 0; i < 2; i++) {
+        driver_put_answer(&questions[i].answer);
+        cask_question_done(&questions[i]);
+    }
+    driver_put_problem(&problem);
     cask_problem_done(&problem);
 }
 
@@ -531,6 +500,8 @@ run(struct driver *driver, char **words)
         serve_many(driver, (int)strtol(words[1], NULL, 10), (int)strtol(words[2], NULL, 10));
     } else if (strcmp(words[0], "load") == 0) {
         run_load(driver);
+    } else if (strcmp(words[0], "ask") == 0) {
+        run_ask(driver, words);
     } else if (strcmp(words[0], "loaded") == 0) {
         driver->ops->loaded(driver->engine, print_loaded, NULL);
     } else if (strcmp(words[0], "dump") == 0) {
@@ -575,7 +546,7 @@ main(int argc, char **argv)
 
     cask_process_begin(CASK_ROLE_CHILD);
     if (driver.ops->open(&config, &driver.engine, &problem) != 0) {
-        put_problem(&problem);
+        driver_put_problem(&problem);
         return 1;
     }
     while (getline(&line, &size, stdin) > 0) {

@@ -25,8 +25,9 @@ HEAD, HTTPS, RELOADING, STALE_OK, CHUNKED = 1, 2, 4, 8, 16
 def build(output: Path) -> Path:
     """The driver with sanitizers; compiled again only when a source is newer."""
     program = output / f"driver-{sysconfig.get_config_var('SOABI')}"
-    sources = [HERE / "driver.c", *(p for room in ROOMS for p in sorted((C / room).glob("*.c")))]
-    inputs = [*sources, *C.glob("*/*.h"), *C.glob("*/*.def")]
+    ours = [HERE / "driver.c", HERE / "driver_text.c"]
+    sources = [*ours, *(p for room in ROOMS for p in sorted((C / room).glob("*.c")))]
+    inputs = [*sources, *HERE.glob("*.h"), *C.glob("*/*.h"), *C.glob("*/*.def")]
     if program.exists() and program.stat().st_mtime > max(p.stat().st_mtime for p in inputs):
         return program
     if shutil.which("gcc") is None:
