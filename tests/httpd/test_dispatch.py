@@ -135,7 +135,7 @@ def server(module_site: Site) -> Site:
         place("/resource", f"{show} application-group=%{{RESOURCE}}"),
         place("/handled", ask, "SetHandler handled"),
     )
-    site.logs.allow("CASK0108: .*gone.py")
+    site.logs.allow("CASK0135: .*gone.py")
     site.start()
     return site
 
@@ -304,6 +304,7 @@ def test_unreadable_script(fresh_site: Site) -> None:
     site = fresh_site
     path = site.write_app("ask.py", DISPATCH)
     path.chmod(0o600)
+    site.logs.allow("CASK0136: .*ask.py")
     site.config.add(f"WSGIDispatchScript {path}")
     site.serve(site.write_app("app.py", APP))
     with site.expects_log("CASK0605: .*ask.py.*Permission denied"):

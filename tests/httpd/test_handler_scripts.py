@@ -71,7 +71,7 @@ def server(module_site: Site) -> Site:
         f"WSGIScriptAlias /alias {first} callable-object=application",
         "<Location /alias/special>\nSetHandler others\n</Location>",
     )
-    site.logs.allow("CASK0108: .*gone.py")  # a configuration warning
+    site.logs.allow("CASK0135: .*gone.py")  # a configuration warning
     site.start()
     return site
 

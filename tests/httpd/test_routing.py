@@ -61,7 +61,7 @@ def server(module_site):
         "</Directory>",
         f"<Directory {apps}/d>\nOptions -Indexes\n</Directory>",
     )
-    site.logs.allow(r"CASK01\d\d.*(/bad/|/gone|nosuch|/a/b)")  # configuration warnings
+    site.logs.allow(r"CASK01\d\d.*(/bad/|/gone|nosuch|/a/b|'/t')")  # configuration warnings
     site.start()
     return site
 
