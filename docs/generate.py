@@ -34,7 +34,9 @@ KINDS = {
     "TEXT": "text",
     "PATH": "absolute path",
     "ROOTED": "path, a relative one from `ServerRoot`",
+    "MILLISECONDS": "time: milliseconds, or a number with `ms`, `s`, `m` or `h`",
     "USER": "user",
+    "OWNER": "user",
     "GROUP": "group",
     "GROUPS": "groups, with commas between them",
 }

@@ -26,9 +26,11 @@ extern module AP_MODULE_DECLARE_DATA wsgi_module;
 /* A daemon group as defined by WSGIDaemonProcess. */
 struct cask_config_group {
     struct cask_group_spec spec;
-    server_rec *server;               /* where it was defined */
-    const char *location;             /* "file:line" */
-    apr_array_header_t *apps;         /* struct cask_spec_app: preload list, filled from aliases */
+    server_rec *server;       /* where it was defined */
+    const char *location;     /* "file:line" */
+    apr_array_header_t *apps; /* struct cask_spec_app: preload list, filled from aliases */
+    uid_t script_uid;         /* of script-user= and script-group=, where given */
+    gid_t script_gid;
     const struct cask_python *python; /* what spec.interpreter and spec.engine come from */
     /* set in post-config, retained over restarts */
     int listen_fd;

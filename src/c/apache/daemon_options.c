@@ -33,10 +33,12 @@ enum kind {
     KIND_FLAG,
     KIND_OCTAL,
     KIND_TIME,
+    KIND_MILLISECONDS,
     KIND_TEXT,
     KIND_PATH,
     KIND_ROOTED,
     KIND_USER,
+    KIND_OWNER,
     KIND_GROUP,
     KIND_GROUPS,
 };
@@ -162,7 +164,7 @@ suggest_group(const char *allowed, const char *word, apr_pool_t *pool)
 /* NULL, or what is allowed instead. The ids themselves are set when the configuration is resolved:
  * only then httpd's own user is known. */
 static const char *
-check_user(const char *value, apr_pool_t *pool)
+check_user(const char *value, bool root_allowed, apr_pool_t *pool)
 {
     uid_t uid = 0;
     gid_t gid = 0;
@@ -170,7 +172,7 @@ check_user(const char *value, apr_pool_t *pool)
     if (cask_cred_user(value, &uid, &gid, NULL) != 0) {
         return suggest_user("a user of this machine, by name or as #uid", value, pool);
     }
-    return uid == 0 ? "any user but root" : NULL;
+    return uid == 0 && !root_allowed ? "any user but root" : NULL;
 }
 
 static const char *
@@ -232,6 +234,12 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
     case KIND_TIME:
         allowed = cask_values_time(value, row->low, row->high, &number, pool);
         break;
+    case KIND_MILLISECONDS:
+        if (value[strspn(value, "0123456789")] == '\0') {
+            value = apr_pstrcat(pool, value, "ms", NULL);
+        }
+        allowed = cask_values_time(value, row->low, row->high, &number, pool);
+        break;
     case KIND_TEXT:
         *text = value;
         return NULL;
@@ -243,7 +251,10 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
         return *text != NULL ? NULL : "a path";
     case KIND_USER:
         *text = value;
-        return check_user(value, pool);
+        return check_user(value, false, pool);
+    case KIND_OWNER:
+        *text = value;
+        return check_user(value, true, pool);
     case KIND_GROUP:
         *text = value;
         return check_group(value, pool);
@@ -312,6 +323,10 @@ cask_daemon_options_parse(struct cask_group_spec *spec, const cmd_parms *cmd, co
             return cask_values_refuse(directive, name, value, wrong, cmd->pool);
         }
     }
+    if (spec->script_user != NULL && spec->script_group != NULL) {
+        return apr_psprintf(cmd->pool, "%s: script-user= and script-group= exclude each other",
+                            directive);
+    }
     return NULL;
 }
 
@@ -342,12 +357,14 @@ cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
                     : apr_psprintf(pool, "%04o", (unsigned)get_integer(spec, row));
         break;
     case KIND_TIME:
+    case KIND_MILLISECONDS:
         value = cask_values_time_text(get_integer(spec, row), pool);
         break;
     case KIND_TEXT:
     case KIND_PATH:
     case KIND_ROOTED:
     case KIND_USER:
+    case KIND_OWNER:
     case KIND_GROUP:
     case KIND_GROUPS:
         value = get_text(spec, row);

@@ -45,6 +45,8 @@ join_group(struct cask_config_group *group, uint32_t threads, struct cask_proble
         .group = group->spec.name,
         .socket_path = group->spec.socket_path,
         .secret = group->spec.secret,
+        .send_buffer_size = group->spec.send_buffer_size,
+        .receive_buffer_size = group->spec.receive_buffer_size,
         .idle_limit = threads,
     };
     struct cask_board *board = NULL;

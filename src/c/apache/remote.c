@@ -18,7 +18,9 @@
 #include "apache/body_source.h"
 #include "apache/config.h"
 #include "apache/groups.h"
+#include "apache/relay_limits.h"
 #include "platform/clock.h"
+#include "platform/net.h"
 #include "platform/problem.h"
 #include "wire/wire_client.h"
 
@@ -60,9 +62,10 @@ struct remote {
     bool body_told;    /* and the daemon knows */
     bool out_of_first; /* more was sent than `first` holds */
     bool wants_continue;
-    char *carry;       /* CARRY_SIZE bytes, on first need */
-    bool wants_client; /* waiting for the client to send */
-    bool unflushed;    /* the sink may hold something back */
+    char *carry;          /* CARRY_SIZE bytes, on first need */
+    bool wants_client;    /* waiting for the client to send */
+    size_t unflushed_len; /* bytes of the reply since the last flush */
+    bool unflushed;       /* the sink may hold something back */
     bool replied;
     int refusals;
     int64_t pause_us;
@@ -272,6 +275,9 @@ show_reply(struct remote *remote, const struct cask_wire_event *event,
     enum turn turn;
 
     remote->replied = true;
+    if (cask_relay_limits_exceeded(&remote->group->spec, &event->head, reterr_problem)) {
+        return give_up(remote, CASK_OUTCOME_FAILED);
+    }
     turn = sink_status(remote, ops->start(sink, &event->head, reterr_problem));
     if (turn == TURN_GO_ON && event->data_len > 0) {
         turn = sink_status(
@@ -307,6 +313,7 @@ handle_event(struct remote *remote, const struct cask_wire_event *event,
     case CASK_WIRE_REPLY:
         return show_reply(remote, event, reterr_problem);
     case CASK_WIRE_DATA:
+        remote->unflushed_len += event->data_len;
         return sink_status(
             remote, ops->write(sink, event->data, event->data_len, NULL, NULL, reterr_problem));
     case CASK_WIRE_FILE:
@@ -463,6 +470,18 @@ wait_for_either(struct remote *remote, struct cask_problem *reterr_problem)
     return TURN_GO_ON;
 }
 
+/* response-flush-delay: is there, within it, more of the reply to go out with what is held back? */
+static bool
+more_is_coming(const struct remote *remote)
+{
+    const struct cask_group_spec *spec = &remote->group->spec;
+
+    return spec->response_flush_delay_us > 0 &&
+           remote->unflushed_len < (size_t)spec->response_buffer_size &&
+           cask_net_wait(cask_wire_call_peer(remote->call)->fd, POLLIN,
+                         cask_clock_deadline(spec->response_flush_delay_us), NULL) == 0;
+}
+
 /* One request to one process, from HEAD to the end of the reply. */
 static enum turn
 take_turn(struct remote *remote, struct cask_problem *reterr_problem)
@@ -486,10 +505,10 @@ take_turn(struct remote *remote, struct cask_problem *reterr_problem)
         if (remote->r->connection->aborted) {
             return client_gone(remote, reterr_problem);
         }
-        if (remote->unflushed) {
-            remote->unflushed = false;
+        if (remote->unflushed && !more_is_coming(remote)) {
             turn = sink_status(remote, ops->flush(remote->exchange->reply, reterr_problem));
             remote->unflushed = false;
+            remote->unflushed_len = 0;
         }
         if (turn == TURN_GO_ON) {
             turn = wait_for_either(remote, reterr_problem);
@@ -515,9 +534,11 @@ cask_remote_serve(request_rec *r, struct cask_config_group *group,
         .wants_continue = r->expecting_100 != 0,
         .pause_us = SHORT_PAUSE_US,
     };
+    int64_t client_timeout_us;
     int repeats = 0;
     enum turn turn = TURN_REPEAT;
 
+    client_timeout_us = cask_relay_limits_client_timeout(r, group->spec.response_socket_timeout_us);
     remote.request.queue_us = cask_clock_wall_us();
     while (turn != TURN_OVER) {
         uint32_t generation;
@@ -548,6 +569,7 @@ cask_remote_serve(request_rec *r, struct cask_config_group *group,
             cask_problem_done(reterr_problem);
         }
     }
+    (void)cask_relay_limits_client_timeout(r, client_timeout_us);
     cask_problem_done(&remote.body_problem);
     return remote.outcome;
 }

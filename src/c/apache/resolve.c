@@ -51,6 +51,22 @@ resolve_ids(struct cask_group_spec *spec)
     if (spec->group != NULL) {
         (void)cask_cred_group(spec->group, &spec->gid, NULL);
     }
+    if (spec->socket_user != NULL) {
+        (void)cask_cred_user(spec->socket_user, &spec->httpd_uid, &primary, NULL);
+    }
+}
+
+static void
+resolve_script_owner(struct cask_config_group *group)
+{
+    gid_t primary = 0;
+
+    if (group->spec.script_user != NULL) {
+        (void)cask_cred_user(group->spec.script_user, &group->script_uid, &primary, NULL);
+    }
+    if (group->spec.script_group != NULL) {
+        (void)cask_cred_group(group->spec.script_group, &group->script_gid, NULL);
+    }
 }
 
 /* Every %{GROUP} becomes (wsgi:name). */
@@ -106,6 +122,9 @@ resolve_httpd(struct cask_group_spec *spec, const server_rec *server)
         spec->mpm_threads = 1; /* prefork says 0 */
     }
     spec->log_level = ap_get_server_module_loglevel(server, APLOG_MODULE_INDEX);
+    if (spec->response_socket_timeout_us == 0) {
+        spec->response_socket_timeout_us = spec->socket_timeout_us;
+    }
     if (spec->socket_timeout_us == 0) {
         spec->socket_timeout_us = server->timeout;
     }
@@ -118,6 +137,7 @@ resolve_group(struct cask_config_group *group, const struct cask_config_main *ma
     struct cask_group_spec *spec = &group->spec;
 
     resolve_ids(spec);
+    resolve_script_owner(group);
     resolve_python(group, main_config, pool);
     resolve_httpd(spec, group->server);
     if (spec->display_name != NULL) {

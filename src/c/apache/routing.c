@@ -17,6 +17,7 @@
 #include "apache/expand.h"
 #include "apache/logsink.h"
 #include "apache/restrict.h"
+#include "apache/script_owner.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
@@ -149,6 +150,9 @@ choose_group(request_rec *r, struct cask_route *route)
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     route->group = group;
+    if (group->spec.script_user != NULL || group->spec.script_group != NULL) {
+        return cask_script_owner_check(r, group, route->script, route->script_status);
+    }
     return OK;
 }
 

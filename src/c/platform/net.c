@@ -353,6 +353,17 @@ cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents)
     return 0;
 }
 
+void
+cask_net_set_buffers(int fd, int send_size, int receive_size)
+{
+    if (send_size > 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_size, sizeof(send_size));
+    }
+    if (receive_size > 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_size, sizeof(receive_size));
+    }
+}
+
 int
 cask_net_set_nonblocking(int fd, bool on)
 {

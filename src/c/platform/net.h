@@ -44,6 +44,8 @@ int cask_net_recv_fds(int fd, void *data, size_t size, size_t *ret_len, int *ret
 void cask_net_refuse_fds(int fd);
 /* poll(2) for one descriptor: 0 when ready (ret_revents may be NULL), ETIMEDOUT, or an errno. */
 int cask_net_wait(int fd, short events, int64_t deadline_us, short *ret_revents);
+/* SO_SNDBUF and SO_RCVBUF; 0: leave. */
+void cask_net_set_buffers(int fd, int send_size, int receive_size);
 int cask_net_set_nonblocking(int fd, bool on);
 int cask_net_set_cloexec(int fd, bool on);
 /* Closes *fd unless it is -1 and makes it -1; keeps errno. */

@@ -246,6 +246,8 @@ make_server(struct cask_pool *pool, struct cask_problem *reterr_problem)
                 .threads = (uint32_t)spec->threads,
                 .python_version = pool->config.ops->python_version,
             },
+        .send_buffer_size = spec->send_buffer_size,
+        .receive_buffer_size = spec->receive_buffer_size,
         .socket_timeout_us = spec->socket_timeout_us,
         .board = pool->config.board,
     };

@@ -59,6 +59,14 @@ struct cask_group_spec {
     int processes;
     bool processes_given; /* wsgi.multiprocess */
     int threads;
+    const char *socket_user; /* NULL: httpd's */
+    int send_buffer_size;    /* bytes; 0: the system's, here and below */
+    int receive_buffer_size;
+    int header_buffer_size; /* 0: no limit of its own */
+    int response_buffer_size;
+    int64_t response_flush_delay_us;
+    const char *script_user; /* NULL: whoever owns it, here and below */
+    const char *script_group;
     int64_t stack_size; /* bytes; 0: the system's */
     int listen_backlog;
     int64_t maximum_requests; /* 0: off */
@@ -74,7 +82,8 @@ struct cask_group_spec {
     int64_t eviction_timeout_us;
     int64_t shutdown_timeout_us;
     int64_t connect_timeout_us;
-    int64_t socket_timeout_us; /* 0: httpd's Timeout, resolved in post-config */
+    int64_t socket_timeout_us;          /* 0: httpd's Timeout, resolved in post-config */
+    int64_t response_socket_timeout_us; /* 0: httpd's Timeout */
     int64_t queue_timeout_us;
     int64_t reload_wait_us; /* 5 s */
     /* transport, set in post-config */

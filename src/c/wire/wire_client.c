@@ -428,6 +428,7 @@ dial_once(struct cask_wire_client *client, const struct dial *dial, struct cask_
     if (status != 0) {
         return connect_problem(client, status, reterr_problem);
     }
+    cask_net_set_buffers(fd, client->config.send_buffer_size, client->config.receive_buffer_size);
     status = cask_wire_hello_offer(fd, client->secret);
     if (status == 0) {
         status = await_acceptance(client, fd, dial);

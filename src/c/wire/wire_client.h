@@ -28,6 +28,8 @@ struct cask_wire_client_config {
     const unsigned char *secret; /* CASK_FRAME_SECRET_SIZE bytes; copied */
     struct cask_board *board;    /* keep_; the child has joined as board_child */
     uint32_t board_child;
+    int send_buffer_size; /* of a connection, bytes; 0: the system's */
+    int receive_buffer_size;
     uint32_t idle_limit; /* idle connections kept per process, no more than it has threads */
 };
 

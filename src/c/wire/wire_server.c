@@ -370,6 +370,7 @@ accept_connection(struct cask_wire_server *server)
         cask_net_close(&fd);
         return NULL;
     }
+    cask_net_set_buffers(fd, server->config.send_buffer_size, server->config.receive_buffer_size);
     connection = enter_connection(server, fd);
     if (connection == NULL) {
         cask_net_close(&fd);

@@ -29,9 +29,11 @@ struct cask_problem;
 struct cask_wire_server_config {
     int listen_fd;                      /* keep_ */
     struct cask_wire_hello_terms terms; /* copied; threads: worker threads, ids from 1 */
-    int64_t socket_timeout_us;          /* each single wait for httpd to read or send; 0: none */
-    const struct cask_board *board;     /* keep_; NULL: none. Once a later generation serves, no
-                                           connection is accepted any more */
+    int send_buffer_size;               /* of a connection, bytes; 0: the system's */
+    int receive_buffer_size;
+    int64_t socket_timeout_us;      /* each single wait for httpd to read or send; 0: none */
+    const struct cask_board *board; /* keep_; NULL: none. Once a later generation serves, no
+                                       connection is accepted any more */
 };
 
 int cask_wire_server_new(struct cask_wire_server **ret_server,
