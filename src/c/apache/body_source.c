@@ -44,8 +44,10 @@ struct cask_body_source {
     int64_t taken;          /* bytes given to the reader */
     int error;              /* first failure, or 0 */
     int guard_status;       /* status of the page that the guard took away, or 0 */
+    int refusal;            /* status that a filter refuses the body with, or 0 */
     bool ended;
-    bool reading; /* inside ap_get_brigade() */
+    bool reading;    /* inside ap_get_brigade() */
+    bool needs_wait; /* a filter does not stand reads that do not wait */
 };
 
 struct cask_body_source *
@@ -108,6 +110,11 @@ fail(struct cask_body_source *source, int error, struct cask_problem *reterr_pro
         cask_problem_set(reterr_problem, 0, 240, "client left after %lld bytes of the request body",
                          (long long)source->taken);
         break;
+    case EACCES:
+        cask_problem_set(reterr_problem, 0, 260,
+                         "request body was refused by an input filter after %lld bytes",
+                         (long long)source->taken);
+        break;
     default:
         cask_problem_set(reterr_problem, 0, 244,
                          "request body could not be read after %lld bytes: an input filter failed",
@@ -121,8 +128,9 @@ fail(struct cask_body_source *source, int error, struct cask_problem *reterr_pro
     return -1;
 }
 
+/* A filter's own answer, which the client gets if the application has none. */
 static int
-error_of_http_status(int status)
+error_of_http_status(struct cask_body_source *source, int status)
 {
     switch (status) {
     case HTTP_REQUEST_TIME_OUT:
@@ -133,15 +141,20 @@ error_of_http_status(int status)
     case HTTP_NOT_IMPLEMENTED:
         return EBADMSG;
     default:
-        return EIO;
+        break;
     }
+    if (ap_is_HTTP_CLIENT_ERROR(status)) {
+        source->refusal = status;
+        return EACCES;
+    }
+    return EIO;
 }
 
 static int
-error_of_read(const struct cask_body_source *source, apr_status_t rv)
+error_of_read(struct cask_body_source *source, apr_status_t rv)
 {
     if (source->guard_status != 0) {
-        return error_of_http_status(source->guard_status);
+        return error_of_http_status(source, source->guard_status);
     }
     if (APR_STATUS_IS_TIMEUP(rv) || APR_STATUS_IS_ETIMEDOUT(rv)) {
         return ETIMEDOUT;
@@ -180,6 +193,33 @@ let_client_continue(request_rec *r)
     r->status = status;
 }
 
+/* KEEP_BODY of mod_request (KeptBodySize) forgets what it keeps when a read finds nothing, and
+ * dereferences NULL at the next one (seen in httpd 2.4.71). */
+static bool
+has_impatient_filter(const request_rec *r)
+{
+    const ap_filter_t *f;
+
+    for (f = r->input_filters; f != NULL; f = f->next) {
+        if (strcmp(f->frec->name, "keep_body") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Before the first read. */
+static void
+open_filters(struct cask_body_source *source)
+{
+    request_rec *r = source->r;
+
+    source->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    source->needs_wait = has_impatient_filter(r);
+    ap_add_output_filter(GUARD_NAME, source, r, r->connection);
+    let_client_continue(r);
+}
+
 /* Fills the brigade. 0; -1 with errno EAGAIN (no problem) or the error (problem filled). */
 static int
 fetch(struct cask_body_source *source, size_t size, apr_read_type_e block,
@@ -190,9 +230,10 @@ fetch(struct cask_body_source *source, size_t size, apr_read_type_e block,
     int empty = 0;
 
     if (source->bb == NULL) {
-        source->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-        ap_add_output_filter(GUARD_NAME, source, r, r->connection);
-        let_client_continue(r);
+        open_filters(source);
+    }
+    if (source->needs_wait) {
+        block = APR_BLOCK_READ;
     }
     /* An inflating filter takes bytes and may have none to give yet; then more are asked for, as
      * what it has taken makes no socket readable any more. */
@@ -237,7 +278,7 @@ take_bucket(struct cask_body_source *source, char *buffer, size_t size, apr_read
         return 0;
     }
     if (AP_BUCKET_IS_ERROR(e)) {
-        errno = error_of_http_status(((ap_bucket_error *)e->data)->status);
+        errno = error_of_http_status(source, ((ap_bucket_error *)e->data)->status);
         return -1;
     }
     if (APR_BUCKET_IS_METADATA(e)) {
@@ -355,6 +396,12 @@ int
 cask_body_source_error(const struct cask_body_source *source)
 {
     return source->error;
+}
+
+int
+cask_body_source_refusal(const struct cask_body_source *source)
+{
+    return source->refusal;
 }
 
 /* Reads and forgets up to LEFT_LIMIT bytes; whatever they were, the application has not asked for

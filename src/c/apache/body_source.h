@@ -55,6 +55,8 @@ void cask_body_source_skip(struct cask_body_source *source);
 bool cask_body_source_ended(const struct cask_body_source *source);
 /* The first failure of a read (see request/body.h), or 0. */
 int cask_body_source_error(const struct cask_body_source *source);
+/* With error EACCES: the HTTP status that an input filter refuses the body with. */
+int cask_body_source_refusal(const struct cask_body_source *source);
 
 /* For poll(2), valid while the request runs: readable means that try() will make progress, but only
  * after a try() that gave EAGAIN (filters may hold bytes back). The client's socket, or what

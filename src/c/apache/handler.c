@@ -223,6 +223,9 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
     struct cask_reply_sink *sink = exchange->reply;
     int status = status_of(outcome, problem);
 
+    if (outcome == CASK_OUTCOME_BODY_BAD && cask_body_source_refusal(exchange->body) != 0) {
+        status = cask_body_source_refusal(exchange->body);
+    }
     if (outcome == CASK_OUTCOME_DONE && cask_reply_sink_finished(sink)) {
         (void)log_body(r, exchange->body); /* the application has answered all the same */
         return OK;

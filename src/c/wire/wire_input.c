@@ -91,6 +91,7 @@ take_abort(struct cask_wire_input *input, const char *payload, size_t len)
     case ETIMEDOUT:
     case EBADMSG:
     case EFBIG:
+    case EACCES:
         input->problem.error = (int)abort_.error;
         break;
     default: /* whatever else: the reader knows no other */
