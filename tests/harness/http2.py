@@ -34,6 +34,7 @@ class Stream:
 class Http2Connection:
     def __init__(self, port: int, timeout: float = 15.0) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
         self.h2.initiate_connection()
         self.streams: dict[int, Stream] = {}
@@ -57,11 +58,25 @@ class Http2Connection:
                 (":authority", "localhost"), *headers]  # fmt: skip
         self.h2.send_headers(number, head, end_stream=end and not body)
         self.flush()
-        for start in range(0, len(body), 16384):
-            last = start + 16384 >= len(body)
-            self.h2.send_data(number, body[start : start + 16384], end_stream=end and last)
-            self.flush()
+        if body:
+            self.send(number, body, end)
         return number
+
+    def send(self, number: int, data: bytes, end: bool = True) -> None:
+        """Body bytes as flow control lets them go; what comes meanwhile is taken. Stops when the
+        stream is over."""
+        rest = memoryview(data)
+        stream = self.streams[number]
+        while (rest or end) and not stream.over:
+            room = min(self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
+            if rest and room <= 0:
+                self.receive()
+                continue
+            part, rest = rest[:room], rest[room:]
+            self.h2.send_data(number, part, end_stream=end and not rest)
+            self.flush()
+            if not rest:
+                return
 
     def receive(self) -> bool:
         """Take what has come; False when httpd closed the connection."""

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Both directions at once, with more than fits into all buffers on the way together."""
+
+import subprocess
+
+import pytest
+
+from harness import procs
+from harness.duplex import connect, exchange
+
+BIG = 40_000_000
+MEMORY_KB = 120_000
+
+
+@pytest.fixture(scope="module")
+def certificate(world):
+    paths = world / "duplex.key", world / "duplex.crt"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=localhost", "-keyout", paths[0], "-out", paths[1]],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    yield paths
+    for path in paths:
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def server(module_site, certificate):
+    site = module_site
+    key, crt = certificate
+    site.config.modules += ["socache_shmcb", "ssl", "filter", "deflate"]
+    site.config.add("WSGIChunkedRequest On", "Timeout 20")
+    site.tls_port = site.lease_port()
+    site.config.listen_more.append(site.tls_port)
+    site.config.add(
+        f"<VirtualHost 127.0.0.1:{site.tls_port}>\nServerName localhost\nSSLEngine On\n"
+        f"SSLCertificateFile {crt}\nSSLCertificateKeyFile {key}\n</VirtualHost>",
+        '<LocationMatch "/deflated">\nSetOutputFilter DEFLATE\n</LocationMatch>',
+    )
+    site.logs.allow("AH01882|AH01873|AH01906")  # about libraries and the certificate
+    site.serve("bodies.py")
+    return site
+
+
+@pytest.fixture
+def site(server, checked):
+    checked.tls_port = server.tls_port
+    return checked
+
+
+def lean(site):
+    """Neither side has held a body."""
+    for pid in [*site.children(), *site.daemons()]:
+        assert int(procs.status_field(pid, "VmHWM").split()[0]) < MEMORY_KB
+
+
+@pytest.mark.broad
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_echo(site, chunked):
+    with connect(site.port) as sock:
+        found = exchange(sock, "/echo", BIG, chunked)
+    assert (found.sent, found.received) == (BIG, BIG)
+    assert found.sent_crc32 == found.received_crc32
+    lean(site)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_echo_over_tls(site, chunked):
+    """What mod_ssl has decrypted already is not seen by a poll of the socket."""
+    with connect(site.tls_port, tls=True) as sock:
+        found = exchange(sock, "/echo", BIG, chunked)
+    assert found.received == BIG
+    assert found.sent_crc32 == found.received_crc32
+
+
+def test_echo_through_an_output_filter(site):
+    with connect(site.port) as sock:
+        found = exchange(sock, "/echo/deflated", BIG, headers=("Accept-Encoding: gzip",))
+    assert b"Content-Encoding: gzip" in found.head
+    assert 0 < found.received < BIG / 10
+
+
+@pytest.mark.parametrize("size", [0, 1, 16_384, 16_385, 65_536, 262_144, 262_145, 1_000_000])
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+def test_sizes(site, size, tls):
+    """Around the sizes of buffers, frames and credit."""
+    with connect(site.tls_port if tls else site.port, tls) as sock:
+        found = exchange(sock, "/echo", size, chunked=True)
+    assert (found.received, found.received_crc32) == (size, found.sent_crc32)
+
+
+def test_upload_of_300_megabytes(site):
+    """Memory of both sides stays flat."""
+    with connect(site.port) as sock:
+        found = exchange(sock, "/quick-count", 300_000_000, chunked=True)
+    assert found.head.startswith(b"HTTP/1.1 200")
+    lean(site)
