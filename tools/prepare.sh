@@ -56,7 +56,7 @@ missing_packages() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$minor-venv"
     case $purpose in
     build | test | check)
-        for tool in git curl; do have "$tool" || echo "$tool"; done ;;
+        for tool in git curl openssl; do have "$tool" || echo "$tool"; done ;;
     esac
     if [ "$purpose" = bench ]; then
         for tool in wrk valgrind; do have "$tool" || echo "$tool"; done

@@ -194,7 +194,7 @@ def test_the_proxy_knows_the_scheme_best(site, proto, https, scheme):
 def test_forwarded(site):
     sent = {
         "Forwarded": 'for=1.1.1.1;host=evil.example, for="[2001:DB8::9]:7";proto=https;'
-        'host=www.example, for=127.0.0.2',
+        "host=www.example, for=127.0.0.2",
         "X-Forwarded-For": "1.1.1.1",
         "X-Forwarded-Port": "99",
     }
@@ -226,7 +226,7 @@ def test_the_access_log_is_httpds_own(site):
     environ(site, "trusted?logged=1", SENT)
     log = site.root / "logs" / "access.log"
     wait_until(lambda: "logged=1" in log.read_text(), 5)
-    assert [line for line in log.read_text().splitlines() if "logged=1" in line][0].startswith(
+    assert next(line for line in log.read_text().splitlines() if "logged=1" in line).startswith(
         "127.0.0.1 "
     )
 
@@ -241,7 +241,7 @@ class TestConfiguration:
         [
             "WSGITrustedProxyHeaders X.Forwarded.For",
             "WSGITrustedProxyHeaders X-Forwarded-For X-Forw@rded",
-            "WSGITrustedProxyHeaders \"\"",
+            'WSGITrustedProxyHeaders ""',
             "WSGITrustedProxyHeaders",
             "WSGITrustedProxies localhost",
             "WSGITrustedProxies proxy.example",

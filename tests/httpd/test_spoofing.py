@@ -168,9 +168,7 @@ def test_too_long_headers(site):
 def test_absolute_targets(site):
     """A scheme in the target is no encryption."""
     with site.raw() as client:
-        client.send(
-            b"GET https://other.example:81/environ HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        )
+        client.send(b"GET https://other.example:81/environ HTTP/1.1\r\nHost: localhost\r\n\r\n")
         found = json.loads(client.read_reply().body)
     assert found["wsgi.url_scheme"] == "http"
     assert found["PATH_INFO"] == "/environ"
