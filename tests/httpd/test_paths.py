@@ -26,7 +26,7 @@ def application(environ, start_response):
 def server(module_site: Site) -> Site:
     site = module_site
     apps, docs = site.apps, site.root / "htdocs"
-    for name in ("where.py", "dir/where.py", "dir/index.py", "types/where.app", "many/view.wsgi",
+    for name in ("where.py", "home/ann/www/own.wsgi", "hosts/mass.example/page.wsgi", "dir/where.py", "dir/index.py", "types/where.app", "many/view.wsgi",
                  "many/index.wsgi", "slash/where.py"):  # fmt: skip
         site.install("where.py", name)
     (apps / "many" / "page.html").write_text("static page")
@@ -51,7 +51,11 @@ def server(module_site: Site) -> Site:
         f"WSGIScriptAlias /includes {site.write_app('includes.py', INCLUDES)}",
         f"WSGIScriptAlias /fails {site.write_app('fails.py', FAILS)}",
         f"WSGIScriptAlias /~user {apps}/where.py",
-        "UserDir public_html",
+        f"WSGIScriptAliasMatch /un[a-z]+ed {apps}/where.py",
+        f"WSGIScriptAliasMatch ^/zero(.*)/([0-9]+)/ {apps}/where.py/$2$1/",
+        f"UserDir {apps}/home/*/www",
+        f"<Directory {apps}/home>\nOptions +ExecCGI\nAddHandler wsgi-script .wsgi\n</Directory>",
+        f"<Directory {apps}/hosts>\nOptions +ExecCGI\nAddHandler wsgi-script .wsgi\n</Directory>",
         f"Alias /types {apps}/types",
         f"Alias /many {apps}/many",
         f"<Directory {apps}/types>\nOptions +ExecCGI\nAddType application/x-httpd-wsgi .app",
@@ -65,6 +69,8 @@ def server(module_site: Site) -> Site:
         "<LocationMatch ^/(index|nested)>\nDirectoryIndex index.py\n</LocationMatch>",
         f"<Directory {docs}/falls>\nFallbackResource /p/fallback\n</Directory>",
         "<Location /includes>\nOptions +Includes\nSetOutputFilter INCLUDES\n</Location>",
+        f"Alias /all {apps}/slash",
+        f"<Directory {apps}/slash>\nOptions +ExecCGI\nSetHandler wsgi-script\n</Directory>",
         "<Location /errors>\nErrorDocument 404 /p/error/404?from=error\n</Location>",
         "<Location /fails>\nErrorDocument 500 /p/error/500\n</Location>",
         "<Location /denied>\nRequire all denied\nErrorDocument 403 /p/error/403\n</Location>",
@@ -77,7 +83,7 @@ def server(module_site: Site) -> Site:
     site.config.vhost("decoded.example").add("AllowEncodedSlashes On")
     site.config.vhost("encoded.example").add("AllowEncodedSlashes NoDecode")
     site.config.vhost("own.example").add(f"WSGIScriptAlias /p {apps}/dir/where.py/own")
-    site.config.vhost("mass.example").add(f"VirtualDocumentRoot {site.root}/none/%0", alias)
+    site.config.vhost("mass.example").add(f"VirtualDocumentRoot {apps}/hosts/%0", alias)
     site.start()
     return site
 
@@ -132,6 +138,13 @@ def test_slashes(site: Site, target: str, found: tuple[str, str] | None, host: s
         assert paths(site, target, host) == found
 
 
+def test_patterns(site: Site) -> None:
+    """PATH_INFO is the target's own tail and what follows the match; SCRIPT_NAME is the URL before
+    what both have in common at the end."""
+    assert paths(site, "/lead/unanchored/x") == ("/lead/unanchored", "/x")
+    assert paths(site, "/zero/a/17/b/c") == ("/zero/a/17", "/17/a/b/c")
+
+
 def test_encoded_slashes_are_httpds_business(site: Site) -> None:
     ask(site, "/p/a%2Fb", "localhost", status=404)
     assert paths(site, "/p/a%2Fb%2f", "decoded.example") == ("/p", "/a/b/")
@@ -177,6 +190,13 @@ def test_multiviews(site: Site) -> None:
     assert ask(site, "/many/view")["SCRIPT_FILENAME"] == str(site.apps / "many" / "view.wsgi")
     assert site.get("/many/page").text == "static page"
     assert paths(site, "/many/view.wsgi/x") == ("/many/view.wsgi", "/x")
+
+
+def test_handler_of_a_directory(site: Site) -> None:
+    """SetHandler makes every file a script; a directory without an index is none."""
+    assert paths(site, "/all/where.py/x") == ("/all/where.py", "/x")
+    with site.expects_log("CASK0121"):
+        site.get("/all/", 403)
 
 
 def test_directory_index(site: Site) -> None:
@@ -251,6 +271,14 @@ def test_fallback_resource(site: Site) -> None:
 def test_aliases_come_before_user_directories_and_mass_hosting(site: Site) -> None:
     assert paths(site, "/~user/x") == ("/~user", "/x")
     assert paths(site, "/p/x", "mass.example") == ("/p", "/x")
+
+
+def test_scripts_of_users_and_of_hosts(site: Site) -> None:
+    """mod_userdir and mod_vhost_alias find the file, AddHandler makes it a script."""
+    assert paths(site, "/~ann/own.wsgi/x") == ("/~ann/own.wsgi", "/x")
+    seen = ask(site, "/page.wsgi/x", "mass.example")
+    assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == ("/page.wsgi", "/x")
+    assert seen["SCRIPT_FILENAME"] == str(site.apps / "hosts" / "mass.example" / "page.wsgi")
     ask(site, "/other", "mass.example", status=404)
 
 
