@@ -26,8 +26,11 @@ def application(environ, start_response):
 def server(module_site: Site) -> Site:
     site = module_site
     apps, docs = site.apps, site.root / "htdocs"
-    for name in ("where.py", "home/ann/www/own.wsgi", "hosts/mass.example/page.wsgi", "dir/where.py", "dir/index.py", "types/where.app", "many/view.wsgi",
-                 "many/index.wsgi", "slash/where.py"):  # fmt: skip
+    for name in (
+        "where.py", "dir/where.py", "dir/index.py", "slash/where.py", "types/where.app",
+        "many/view.wsgi", "many/index.wsgi", "home/ann/www/own.wsgi",
+        "hosts/mass.example/page.wsgi",
+    ):  # fmt: skip
         site.install("where.py", name)
     (apps / "many" / "page.html").write_text("static page")
     (docs / "page.shtml").write_text('[<!--#include virtual="/p/inc/luded?text" -->]')
