@@ -9,8 +9,9 @@ ok-<what>.bin, or <status in small letters>-<what>.bin, as in enum cask_frame_st
 import struct
 from pathlib import Path
 
-HELLO, HEAD, DATA, CREDIT, REPLY, FILE, END, ABORT, UPGRADE, REFUSED, GOAWAY, LOG = range(1, 13)
-LAST, CONTINUE = 1, 2
+HELLO, HEAD, DATA, CREDIT, REPLY, FILE, END, ABORT, UPGRADE = range(1, 10)
+REFUSED, GOAWAY, LOG, HINTS = range(10, 14)
+LAST, CONTINUE, FILE_NEXT = 1, 2, 4
 MAGIC, VERSION = 0x4B534143, 1
 DATA_LIMIT, HEAD_LIMIT = 256 * 1024, 1024 * 1024
 
@@ -70,6 +71,10 @@ def reply(
     return fixed + reason + b"".join(headers) + body
 
 
+def hints(headers: list[bytes], *, n_headers: int | None = None) -> bytes:
+    return struct.pack("=I", len(headers) if n_headers is None else n_headers) + b"".join(headers)
+
+
 def hello(magic: int = MAGIC, version: int = VERSION) -> bytes:
     fixed = struct.pack("=II", magic, version)
     return fixed + bytes(range(32)) + struct.pack("=IIIIi", 1, 2, 3, 4, 5)
@@ -103,6 +108,9 @@ CORPUS = {
     "ok-reply": frame(REPLY, reply(REPLY_HEADERS)),
     "ok-reply-last": frame(REPLY, reply(REPLY_HEADERS, length=5, body=b"hello"), LAST),
     "ok-reply-bare": frame(REPLY, reply(status=999, reason=b"")),
+    "ok-reply-file-next": frame(REPLY, reply(REPLY_HEADERS, length=9), FILE_NEXT),
+    "ok-hints": frame(HINTS, hints([field(b"Link", b"</a.css>; rel=preload")])),
+    "ok-hints-none": frame(HINTS, hints([])),
     "ok-file": frame(FILE, struct.pack("=QQ", 10, 2**40)),
     "ok-end": frame(END, struct.pack("=QQ", 1, 2)),
     "ok-abort": frame(ABORT, abort(b"it broke", b"Traceback\n  line\n")),
@@ -121,10 +129,12 @@ CORPUS = {
     "more-half-header": frame(DATA, b"")[:7],
     "bad_kind-zero": frame(0, b""),
     "bad_kind-upgrade": frame(UPGRADE, b"abcd"),
-    "bad_kind-beyond": frame(13, b""),
+    "bad_kind-beyond": frame(14, b""),
     "bad_kind-255": frame(255, b""),
     "bad_flags-hello": frame(HELLO, hello(), LAST),
     "bad_flags-data-continue": frame(DATA, b"", CONTINUE),
+    "bad_flags-head-file-next": frame(HEAD, head(), FILE_NEXT),
+    "bad_flags-hints": frame(HINTS, hints([]), LAST),
     "bad_flags-high": frame(HEAD, head(), 128),
     "bad_reserved-low": frame(DATA, b"", 0, 1),
     "bad_reserved-high": frame(DATA, b"", 0, 256),
@@ -133,6 +143,7 @@ CORPUS = {
     "too_large-hello": frame(HELLO, hello() + b"x"),
     "too_large-abort": struct.pack("=IBBH", 128 * 1024 + 1, ABORT, 0, 0),
     "too_large-log": struct.pack("=IBBH", 64 * 1024 + 1, LOG, 0, 0),
+    "too_large-hints": struct.pack("=IBBH", 64 * 1024 + 1, HINTS, 0, 0),
     "too_large-file": frame(FILE, struct.pack("=QQ", 2**63, 0)),
     "too_large-file-sum": frame(FILE, struct.pack("=QQ", 2**62, 2**62)),
     "bad_payload-hello-short": frame(HELLO, hello()[:-1]),
@@ -142,6 +153,10 @@ CORPUS = {
     "bad_payload-log-file": frame(LOG, struct.pack("=IIII", 6, 0, 1, 7) + b"a line"),
     "bad_payload-log-file-huge": frame(LOG, struct.pack("=IIII", 6, 0, 1, 2000) + bytes(3000)),
     "bad_payload-log-printed": frame(LOG, struct.pack("=IIII", 6, 2, 0, 0) + b"a line"),
+    "bad_payload-hints-short": frame(HINTS, b"abc"),
+    "bad_payload-hints-rest": frame(HINTS, hints(REPLY_HEADERS, n_headers=1)),
+    "bad_payload-hints-cut": frame(HINTS, hints(REPLY_HEADERS)[:-1]),
+    "bad_payload-hints-fields": frame(HINTS, hints(REPLY_HEADERS, n_headers=3)),
     "bad_payload-head-none": frame(HEAD, b""),
     "bad_payload-head-short": frame(HEAD, head()[:80]),
     "bad_payload-head-length": frame(HEAD, head(length=-2)),
@@ -189,6 +204,9 @@ CORPUS = {
     "bad_text-reply-value-lf": frame(REPLY, reply([field(b"a", b"x\ny")])),
     "bad_text-reply-value-nul": frame(REPLY, reply([field(b"a", b"x\0y")])),
     "bad_text-reply-key-value": frame(REPLY, reply([field(64, b"x\ny")])),
+    "bad_text-hints-name": frame(HINTS, hints([field(b"a:b", b"")])),
+    "bad_text-hints-value": frame(HINTS, hints([field(b"Link", b"x\r\nSet-Cookie: a=b")])),
+    "too_many-hints": frame(HINTS, hints([], n_headers=2**32 - 1)),
     "too_many-head-vars": frame(HEAD, head(n_vars=65)),
     "too_many-head-headers": frame(HEAD, head(n_headers=65)),
     "too_many-head-sum": frame(HEAD, head(n_vars=2**32 - 1, n_headers=2)),

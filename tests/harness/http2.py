@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import h2.config
@@ -17,6 +18,7 @@ class Stream:
     body: bytes = b""
     interim: list[int] = field(default_factory=list)
     """Statuses of 1xx replies."""
+    interim_headers: list[list[tuple[str, str]]] = field(default_factory=list)
     complete: bool = False
     """END_STREAM was seen."""
     reset: int | None = None
@@ -94,6 +96,7 @@ class Http2Connection:
             stream.headers = dict(event.headers)
         elif isinstance(event, h2.events.InformationalResponseReceived):
             stream.interim.append(int(dict(event.headers)[":status"]))
+            stream.interim_headers.append(list(event.headers))
         elif isinstance(event, h2.events.DataReceived):
             stream.body += event.data
             self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -102,8 +105,12 @@ class Http2Connection:
         elif isinstance(event, h2.events.StreamReset):
             stream.reset = event.error_code
 
-    def wait(self, number: int) -> Stream:
+    def wait_for(self, number: int, condition: Callable[[Stream], object]) -> Stream:
+        """Until the stream is so far, or over."""
         stream = self.streams[number]
-        while not stream.over and self.receive():
+        while not stream.over and not condition(stream) and self.receive():
             pass
         return stream
+
+    def wait(self, number: int) -> Stream:
+        return self.wait_for(number, lambda _: False)

@@ -111,3 +111,9 @@ def descriptors(pid: int) -> dict[int, str]:
         with contextlib.suppress(*GONE):
             found[int(path.name)] = str(path.readlink())
     return found
+
+
+def peak_memory(pid: int) -> int:
+    """Bytes that the process had resident at most."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))

@@ -17,7 +17,7 @@ CGI = {
 }  # fmt: skip
 WSGI = {
     "wsgi.version", "wsgi.url_scheme", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once",
-    "wsgi.input", "wsgi.errors", "wsgi.input_terminated", "wsgi.file_wrapper",
+    "wsgi.input", "wsgi.errors", "wsgi.input_terminated", "wsgi.file_wrapper", "wsgi.early_hints",
 }  # fmt: skip
 MODULE = {
     "apache.version", "mod_wsgi.version", "mod_wsgi.process_group", "mod_wsgi.application_group",

@@ -101,6 +101,7 @@ struct cask_config_scope {
     int script_reloading;
     int error_override;
     int enable_sendfile;
+    int local_redirect;
     int ignore_activity;
     int head_to_get;                            /* enum cask_config_head */
     const apr_array_header_t *restrict_process; /* const char *: as written */

@@ -228,7 +228,7 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
     }
     if (outcome == CASK_OUTCOME_DONE && cask_reply_sink_finished(sink)) {
         (void)log_body(r, exchange->body); /* the application has answered all the same */
-        return OK;
+        return cask_reply_sink_answer(sink);
     }
     if (outcome != CASK_OUTCOME_BODY_BAD || !log_body(r, exchange->body)) {
         log_outcome(r, outcome, problem);
@@ -307,7 +307,7 @@ cask_handler_run(request_rec *r)
         .body_ops = cask_body_source_ops(),
         .body = body,
         .reply_ops = cask_reply_sink_ops(),
-        .reply = cask_reply_sink_new(r, body),
+        .reply = cask_reply_sink_new(r, body, &route.values),
     };
     problem.error = 0;
     problem.number = 0;

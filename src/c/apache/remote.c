@@ -279,6 +279,9 @@ show_reply(struct remote *remote, const struct cask_wire_event *event,
         return give_up(remote, CASK_OUTCOME_FAILED);
     }
     turn = sink_status(remote, ops->start(sink, &event->head, reterr_problem));
+    if (event->file_next) {
+        remote->unflushed = false; /* head and file in one piece */
+    }
     if (turn == TURN_GO_ON && event->data_len > 0) {
         turn = sink_status(
             remote, ops->write(sink, event->data, event->data_len, NULL, NULL, reterr_problem));
@@ -310,6 +313,11 @@ handle_event(struct remote *remote, const struct cask_wire_event *event,
     void *sink = remote->exchange->reply;
 
     switch (event->kind) {
+    case CASK_WIRE_HINT:
+        if (ops->hint(sink, event->head.headers, event->head.n_headers, reterr_problem) != 0) {
+            return give_up(remote, CASK_OUTCOME_FAILED);
+        }
+        return TURN_GO_ON;
     case CASK_WIRE_REPLY:
         return show_reply(remote, event, reterr_problem);
     case CASK_WIRE_DATA:

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apache/reply_sink.c - a reply, into httpd's output filters.
  *
- * Owns:    the brigade that holds back a short reply, the copied head, duplicates of files sent;
- *          all in the request pool.
- * Touches: status and headers of the request_rec, r->output_filters, keep-alive of the connection.
+ * Owns:    the brigade that holds back a short reply, the copied head; in the request pool.
+ * Touches: reply_head, reply_file, reply_diversion; r->output_filters; keep-alive of the
+ *          connection.
  * Threads: the thread that serves the request.
  * Invariants:
  *   (1) r is untouched until the state is BEGUN, so a reply that fails early can be replaced;
@@ -17,60 +17,55 @@
 #include "apache/body_source.h"
 #include "apache/config.h"
 #include "apache/owned_bucket.h"
+#include "apache/reply_diversion.h"
+#include "apache/reply_file.h"
+#include "apache/reply_head.h"
 #include "platform/problem.h"
-#include "request/keys.h"
 
-#include <http_core.h>
 #include <http_protocol.h>
 #include <util_filter.h>
 #include <apr_buckets.h>
-#include <apr_portable.h>
-#include <apr_strings.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
-#include <unistd.h>
 
 /* Held back until flush or finish; more than this leaves at once. */
 #define HOLD_LIMIT 16384
 /* Bytes from this size on are not copied but referred to. */
 #define COPY_LIMIT 8000
-/* Descriptors that one reply may keep open in httpd. */
-#define FILE_LIMIT 64
-/* Read size for a file that cannot go by sendfile (TLS, filters). */
-#define FILE_READ_SIZE 65536
 
 enum sink_state { EMPTY, HELD, BEGUN, FINISHED };
 
 struct cask_reply_sink {
     request_rec *r;
     struct cask_body_source *body;
+    const struct cask_config_scope *values;
     apr_bucket_brigade *bb; /* not NULL from HELD on */
     enum sink_state state;
     bool replaced;
-    bool no_body; /* 204 or 304 */
-    int status;
-    const char *status_line;
-    const char *content_type;
-    apr_table_t *headers;
-    apr_table_t *challenges; /* WWW-Authenticate; NULL without */
-    int64_t promised;        /* Content-Length, or -1 */
-    int64_t written;         /* bytes taken from the application */
-    int64_t sent;            /* bytes that went into the filters */
-    size_t held;             /* bytes in the brigade, files not counted */
-    int n_files;
+    bool no_body;   /* 204 or 304 */
+    bool alone;     /* the body is one file, so far */
+    bool ended;     /* all of it is there, and its end went along with it */
+    bool body_left; /* a rest of the request's body is to be skipped when the reply has left */
+    enum cask_reply_diversion diversion;
+    int answer; /* status, when diverted by conditions */
+    struct cask_reply_copy head;
+    apr_array_header_t *files; /* of the reply; NULL without */
+    int64_t promised;          /* Content-Length, or -1 */
+    int64_t written;           /* bytes taken from the application */
+    int64_t sent;              /* bytes that went into the filters */
+    size_t held;               /* bytes in the brigade, files not counted */
+    unsigned n_hints;
 };
 
 struct cask_reply_sink *
-cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body)
+cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body,
+                    const struct cask_config_scope *keep_values)
 {
     struct cask_reply_sink *sink = apr_pcalloc(r->pool, sizeof(*sink));
 
     sink->r = r;
     sink->body = keep_body;
+    sink->values = keep_values;
     return sink;
 }
 
@@ -84,84 +79,21 @@ with_error(struct cask_problem *reterr_problem, int error)
     return error;
 }
 
-/* "200 OK" of httpd itself where that is what the application said, or where it gave no reason. */
-static const char *
-status_line_of(request_rec *r, const struct cask_reply_head *head)
+static int
+sink_hint(void *reply, const struct cask_field *headers, size_t n_headers,
+          struct cask_problem *reterr_problem)
 {
-    const char *usual = ap_get_status_line(head->status);
-    char digits[4];
+    struct cask_reply_sink *sink = reply;
 
-    (void)snprintf(digits, sizeof(digits), "%03d", head->status);
-    if (strncmp(usual, digits, 3) == 0 &&
-        (head->reason.len == 0 || (strlen(usual) == 4 + head->reason.len &&
-                                   memcmp(usual + 4, head->reason.data, head->reason.len) == 0))) {
-        return usual;
+    if (sink->state != EMPTY) {
+        cask_problem_set(reterr_problem, 0, 231, "early hint after the reply's head");
+        return with_error(reterr_problem, EPROTO);
     }
-    return apr_psprintf(r->pool, "%s %.*s", digits, (int)head->reason.len,
-                        head->reason.len > 0 ? head->reason.data : "");
-}
-
-static char *
-put_string(char **at, struct cask_str text)
-{
-    char *begin = *at;
-
-    if (text.len > 0) {
-        memcpy(begin, text.data, text.len);
+    if (sink->n_hints < CASK_REPLY_HINTS_LIMIT) {
+        sink->n_hints++;
+        cask_reply_head_hint(sink->r, headers, n_headers);
     }
-    begin[text.len] = '\0';
-    *at = begin + text.len + 1;
-    return begin;
-}
-
-static bool
-is_name(struct cask_str name, const char *lower, size_t lower_len)
-{
-    return name.len == lower_len && strncasecmp(name.data, lower, lower_len) == 0;
-}
-#define IS_NAME(name, lower) is_name(name, lower, sizeof(lower) - 1)
-
-static struct cask_str
-name_of(const struct cask_field *field)
-{
-    return field->key != 0 && field->name.len == 0 ? cask_keys_header_name(field->key)
-                                                   : field->name;
-}
-
-static void
-copy_headers(struct cask_reply_sink *sink, const struct cask_reply_head *head)
-{
-    apr_pool_t *pool = sink->r->pool;
-    size_t size = 0;
-    char *at;
-
-    for (size_t i = 0; i < head->n_headers; i++) {
-        size += name_of(&head->headers[i]).len + head->headers[i].value.len + 2;
-    }
-    at = apr_palloc(pool, size + 1);
-    /* Room for what httpd's own filters add. */
-    sink->headers = apr_table_make(pool, (int)head->n_headers + 4);
-    for (size_t i = 0; i < head->n_headers; i++) {
-        struct cask_str name = name_of(&head->headers[i]);
-        const char *key;
-        const char *value;
-
-        if (IS_NAME(name, "transfer-encoding") || IS_NAME(name, "content-length")) {
-            continue; /* framing is httpd's */
-        }
-        key = put_string(&at, name);
-        value = put_string(&at, head->headers[i].value);
-        if (IS_NAME(name, "content-type")) {
-            sink->content_type = value;
-        } else if (IS_NAME(name, "www-authenticate")) {
-            if (sink->challenges == NULL) {
-                sink->challenges = apr_table_make(pool, 2);
-            }
-            apr_table_addn(sink->challenges, key, value);
-        } else {
-            apr_table_addn(sink->headers, key, value);
-        }
-    }
+    return 0;
 }
 
 static int
@@ -174,11 +106,10 @@ sink_start(void *reply, const struct cask_reply_head *head, struct cask_problem 
         cask_problem_set(reterr_problem, 0, 231, "reply started twice");
         return with_error(reterr_problem, EPROTO);
     }
-    sink->status = head->status;
-    sink->status_line = status_line_of(r, head);
+    cask_reply_head_copy(r, head, &sink->head);
     sink->promised = head->content_length;
     sink->no_body = AP_STATUS_IS_HEADER_ONLY(head->status);
-    copy_headers(sink, head);
+    sink->diversion = cask_reply_diversion_of(r, sink->values, &sink->head);
     if (sink->bb == NULL) {
         sink->bb = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     }
@@ -186,60 +117,100 @@ sink_start(void *reply, const struct cask_reply_head *head, struct cask_problem 
     return 0;
 }
 
-/* HELD → BEGUN. */
+/* HELD → BEGUN; or, for a file that the request's conditions spare the client, diverted. */
 static void
-begin(struct cask_reply_sink *sink)
+begin(struct cask_reply_sink *sink, bool last)
 {
     request_rec *r = sink->r;
 
-    sink->state = BEGUN;
-    r->status = sink->status;
-    r->status_line = sink->status_line;
-    /* What mod_mime made of the script's name says nothing about the reply. */
-    ap_set_content_type(r, sink->content_type);
-    r->content_encoding = NULL;
-    r->content_languages = NULL;
-    if (apr_is_empty_table(r->headers_out)) {
-        r->headers_out = sink->headers;
+    cask_reply_head_apply(r, &sink->head);
+    if (last && sink->alone) {
+        sink->diversion = cask_reply_file_conditions(r, &sink->answer);
+        if (sink->diversion != CASK_REPLY_SENT) {
+            return;
+        }
     } else {
-        r->headers_out = apr_table_overlay(r->pool, sink->headers, r->headers_out);
+        cask_reply_file_no_ranges(r);
     }
-    if (sink->challenges != NULL) {
-        r->err_headers_out = apr_table_overlay(r->pool, sink->challenges, r->err_headers_out);
-    }
+    sink->state = BEGUN;
     if (sink->promised >= 0) {
         ap_set_content_length(r, sink->promised);
     }
 }
 
-/* Hands the brigade to the filters; last: the end of the reply is in it. */
+/* What the filters made of a brigade. */
 static int
-pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_problem)
+judge(struct cask_reply_sink *sink, apr_status_t rv, bool last, struct cask_problem *reterr_problem)
 {
-    request_rec *r = sink->r;
-    apr_status_t rv;
+    conn_rec *c = sink->r->connection;
 
-    if (sink->state == HELD) {
-        begin(sink);
-    }
-    sink->sent = sink->written;
-    sink->held = 0;
-    rv = ap_pass_brigade(r->output_filters, sink->bb);
-    apr_brigade_cleanup(sink->bb);
     /* After the end mod_http2 calls the connection of a stream aborted, though all is well. */
-    if (rv == APR_SUCCESS && (last || !r->connection->aborted)) {
+    if (rv == APR_SUCCESS && (last || !c->aborted)) {
         return 0;
     }
-    if (rv == AP_FILTER_ERROR && !r->connection->aborted) {
+    if (rv == AP_FILTER_ERROR && !c->aborted) {
         sink->replaced = true;
         sink->state = FINISHED;
         cask_problem_set(reterr_problem, 0, 232, "an output filter refused the reply");
         return with_error(reterr_problem, EIO);
     }
-    r->connection->aborted = 1;
+    c->aborted = 1;
     cask_problem_set(reterr_problem, 0, 220, "client left after %lld bytes of the reply",
                      (long long)sink->sent);
     return with_error(reterr_problem, EPIPE);
+}
+
+/* The files of a reply must be as long as they were. */
+static int
+check_files(struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
+{
+    if (sink->files == NULL || cask_reply_file_are_whole(sink->files)) {
+        return 0;
+    }
+    sink->r->connection->keepalive = AP_CONN_CLOSE;
+    cask_problem_set(reterr_problem, 0, 270, "a file of the reply became shorter meanwhile");
+    return with_error(reterr_problem, EIO);
+}
+
+/* Hands the brigade to the filters; last: the end of the reply follows what is in it. */
+static int
+pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_problem)
+{
+    request_rec *r = sink->r;
+    bool looked = false;
+    int status = 0;
+
+    if (last) {
+        sink->body_left = cask_body_source_leave(sink->body);
+    }
+    if (sink->state == HELD) {
+        begin(sink, last);
+    }
+    sink->held = 0;
+    if (sink->state == HELD) { /* diverted */
+        apr_brigade_cleanup(sink->bb);
+        return 0;
+    }
+    sink->sent = sink->written;
+    if (last && sink->files != NULL && cask_reply_file_are_read(r)) {
+        /* A filter that reads takes a file's early end for the end: look before it is told. */
+        status = judge(sink, ap_pass_brigade(r->output_filters, sink->bb), false, reterr_problem);
+        apr_brigade_cleanup(sink->bb);
+        if (status == 0) {
+            status = check_files(sink, reterr_problem);
+        }
+        if (status != 0) {
+            return status;
+        }
+        looked = true;
+    }
+    if (last) {
+        sink->ended = true;
+        APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(r->connection->bucket_alloc));
+    }
+    status = judge(sink, ap_pass_brigade(r->output_filters, sink->bb), last, reterr_problem);
+    apr_brigade_cleanup(sink->bb);
+    return status == 0 && !looked ? check_files(sink, reterr_problem) : status;
 }
 
 static int
@@ -259,7 +230,7 @@ clip(struct cask_reply_sink *sink, int64_t len)
         len = sink->promised - sink->written;
     }
     sink->written += len;
-    return sink->no_body ? 0 : len;
+    return sink->no_body || sink->diversion != CASK_REPLY_SENT ? 0 : len;
 }
 
 static int
@@ -278,6 +249,7 @@ sink_write(void *reply, const char *data, size_t len, void (*release)(void *owne
     if (len == 0) {
         goto done;
     }
+    sink->alone = false;
     sink->held += len;
     if (release != NULL) {
         apr_bucket *e = cask_owned_bucket_create(data, len, release, owner, list);
@@ -302,51 +274,23 @@ done:
     return status;
 }
 
-static apr_status_t
-close_file(void *data)
-{
-    (void)close((int)(intptr_t)data);
-    return APR_SUCCESS;
-}
-
 static int
 sink_send_file(void *reply, int fd, int64_t offset, int64_t length,
                struct cask_problem *reterr_problem)
 {
     struct cask_reply_sink *sink = reply;
-    apr_pool_t *pool = sink->r->pool;
-    const core_dir_config *core = ap_get_core_module_config(sink->r->per_dir_config);
-    apr_int32_t flags = APR_FOPEN_READ;
-    apr_file_t *file = NULL;
-    apr_bucket *e;
-    apr_os_file_t copy;
+    struct cask_reply_part part = {
+        .fd = fd, .sendfile = sink->values->enable_sendfile != 0, .offset = offset};
 
     if (sink->state != HELD && sink->state != BEGUN) {
         return refuse_state(sink, reterr_problem);
     }
-    length = clip(sink, length);
-    if (length <= 0) {
+    part.length = clip(sink, length);
+    if (part.length <= 0) {
         return 0;
     }
-    if (sink->n_files >= FILE_LIMIT) {
-        cask_problem_set(reterr_problem, 0, 233, "reply consists of too many files");
-        return with_error(reterr_problem, EMFILE);
-    }
-    copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0) {
-        return cask_problem_set(reterr_problem, errno, 233, "file of a reply");
-    }
-    sink->n_files++;
-    apr_pool_cleanup_register(pool, (void *)(intptr_t)copy, close_file, apr_pool_cleanup_null);
-    if (core->enable_sendfile != ENABLE_SENDFILE_OFF) {
-        flags |= APR_FOPEN_SENDFILE_ENABLED;
-    }
-    (void)apr_os_file_put(&file, &copy, flags, pool);
-    e = apr_brigade_insert_file(sink->bb, file, (apr_off_t)offset, (apr_off_t)length, pool);
-    /* A mapping of a file that is cut short meanwhile would kill httpd by SIGBUS. */
-    (void)apr_bucket_file_enable_mmap(e, 0);
-    (void)apr_bucket_file_set_buf_size(e, FILE_READ_SIZE);
-    return 0;
+    sink->alone = sink->state == HELD && sink->written == part.length;
+    return cask_reply_file_add(sink->r, sink->bb, &sink->files, &part, reterr_problem);
 }
 
 static int
@@ -356,6 +300,12 @@ sink_flush(void *reply, struct cask_problem *reterr_problem)
 
     if (sink->state != HELD && sink->state != BEGUN) {
         return refuse_state(sink, reterr_problem);
+    }
+    if (sink->diversion != CASK_REPLY_SENT || sink->ended) {
+        return 0;
+    }
+    if (sink->alone && sink->written == sink->promised) {
+        return pass(sink, true, reterr_problem); /* with its end, for the filter of ranges */
     }
     APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_flush_create(sink->r->connection->bucket_alloc));
     return pass(sink, false, reterr_problem);
@@ -377,33 +327,36 @@ static int
 sink_finish(void *reply, struct cask_problem *reterr_problem)
 {
     struct cask_reply_sink *sink = reply;
-    bool body_left;
-    int status;
+    int status = 0;
 
     if (sink->state != HELD && sink->state != BEGUN) {
         return refuse_state(sink, reterr_problem);
     }
-    if (sink->written < sink->promised && !sink->no_body && !sink->r->header_only) {
-        cask_problem_set(reterr_problem, 0, 230,
-                         "reply ended after %lld of %lld bytes promised by Content-Length",
-                         (long long)sink->written, (long long)sink->promised);
-        return with_error(reterr_problem, EPROTO);
+    if (sink->diversion == CASK_REPLY_SENT && !sink->ended) {
+        if (sink->written < sink->promised && !sink->no_body && !sink->r->header_only) {
+            cask_problem_set(reterr_problem, 0, 230,
+                             "reply ended after %lld of %lld bytes promised by Content-Length",
+                             (long long)sink->written, (long long)sink->promised);
+            return with_error(reterr_problem, EPROTO);
+        }
+        status = pass(sink, true, reterr_problem);
     }
-    body_left = cask_body_source_leave(sink->body);
-    APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(sink->r->connection->bucket_alloc));
-    status = pass(sink, true, reterr_problem);
+    if (status != 0) {
+        return status;
+    }
     sink->state = FINISHED;
-    if (body_left && status == 0) {
+    if (sink->body_left) {
         let_reply_leave(sink);
         cask_body_source_skip(sink->body);
     }
-    return status;
+    return 0;
 }
 
 const struct cask_reply_ops *
 cask_reply_sink_ops(void)
 {
     static const struct cask_reply_ops ops = {
+        .hint = sink_hint,
         .start = sink_start,
         .write = sink_write,
         .send_file = sink_send_file,
@@ -432,6 +385,15 @@ cask_reply_sink_replaced(const struct cask_reply_sink *sink)
     return sink->replaced;
 }
 
+int
+cask_reply_sink_answer(struct cask_reply_sink *sink)
+{
+    if (sink->diversion != CASK_REPLY_SENT) {
+        (void)cask_body_source_leave(sink->body); /* else httpd would read all of a long one */
+    }
+    return cask_reply_diversion_take(sink->r, sink->diversion, &sink->head, sink->answer);
+}
+
 int64_t
 cask_reply_sink_sent(const struct cask_reply_sink *sink)
 {
@@ -445,8 +407,8 @@ cask_reply_sink_drop(struct cask_reply_sink *sink)
         return;
     }
     apr_brigade_cleanup(sink->bb);
-    sink->content_type = NULL;
-    sink->challenges = NULL;
+    sink->diversion = CASK_REPLY_SENT;
+    sink->alone = false;
     sink->written = 0;
     sink->held = 0;
     sink->state = EMPTY;
@@ -464,10 +426,18 @@ cask_reply_sink_cut(struct cask_reply_sink *sink)
     sink->state = FINISHED;
     apr_brigade_cleanup(sink->bb);
     r->connection->keepalive = AP_CONN_CLOSE;
+    if (sink->ended) {
+        return; /* the filters have its end; only the connection can tell now */
+    }
     r->no_cache = 1;
     if (r->main != NULL) {
         r->main->no_cache = 1;
     }
+    /* Everything that filters keep must be out before the end: a reply that is first seen with its
+     * end gets a Content-Length on its way, and would look complete. */
+    APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_flush_create(list));
+    (void)ap_pass_brigade(r->output_filters, sink->bb);
+    apr_brigade_cleanup(sink->bb);
     /* What mod_proxy does for a broken backend: the chunk filter leaves out the last chunk, and
      * mod_http2 resets the stream. */
     APR_BRIGADE_INSERT_TAIL(sink->bb,

@@ -8,6 +8,7 @@
  *   HELD      start() was called; head and bytes wait here, nothing of it is in r
  *   BEGUN     head and bytes went into the filters; no other reply can take their place
  *   FINISHED  finish() was called, or a cut has ended it
+ * A reply that is diverted goes from HELD to FINISHED, and its body nowhere.
  */
 #ifndef CASK_APACHE_REPLY_SINK_H
 #define CASK_APACHE_REPLY_SINK_H
@@ -20,11 +21,13 @@
 #include "request/reply.h"
 
 struct cask_body_source;
+struct cask_config_scope;
 struct cask_reply_sink;
 
-/* A sink in the request pool. body: what the application leaves unread of it must not hold up the
- * reply. */
-struct cask_reply_sink *cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body);
+/* A sink in the request pool, which obeys these settings. body: what the application leaves unread
+ * of it must not hold up the reply. */
+struct cask_reply_sink *cask_reply_sink_new(request_rec *r, struct cask_body_source *keep_body,
+                                            const struct cask_config_scope *keep_values);
 
 /* For struct cask_exchange: reply is the sink. */
 const struct cask_reply_ops *cask_reply_sink_ops(void);
@@ -34,6 +37,9 @@ bool cask_reply_sink_begun(const struct cask_reply_sink *sink);
 bool cask_reply_sink_finished(const struct cask_reply_sink *sink);
 /* A filter below has answered in our place (AP_FILTER_ERROR): the handler hands that on. */
 bool cask_reply_sink_replaced(const struct cask_reply_sink *sink);
+/* FINISHED: what the handler returns. OK for a reply that was sent; else httpd answers in place of
+ * the application, and this has prepared it (reply_diversion.h). */
+int cask_reply_sink_answer(struct cask_reply_sink *sink);
 /* Bytes of body that went into the filters. */
 int64_t cask_reply_sink_sent(const struct cask_reply_sink *sink);
 

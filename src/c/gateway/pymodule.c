@@ -16,6 +16,7 @@
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_file.h"
+#include "gateway/wsgi_hints.h"
 #include "gateway/wsgi_input.h"
 #include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_start.h"
@@ -182,7 +183,8 @@ make_types(struct cask_gate *gate)
     gate->start_type = gate->input_type != NULL ? cask_wsgi_start_type(gate->module) : NULL;
     gate->log_type = gate->start_type != NULL ? cask_wsgi_errors_type(gate->module) : NULL;
     gate->file_type = gate->log_type != NULL ? cask_wsgi_file_type(gate->module) : NULL;
-    if (gate->file_type == NULL) {
+    gate->hints_type = gate->file_type != NULL ? cask_wsgi_hints_type(gate->module) : NULL;
+    if (gate->hints_type == NULL) {
         return -1;
     }
     gate->request_timeout =

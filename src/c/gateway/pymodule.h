@@ -40,6 +40,8 @@ struct cask_gate {
     PyTypeObject *start_type;     /* [init] */
     PyTypeObject *log_type;       /* [init] */
     PyTypeObject *file_type;      /* [init] mod_wsgi.FileWrapper */
+    PyTypeObject *hints_type;     /* [init] of wsgi.early_hints */
+    PyObject *spare_hints;        /* one of a request that is over, for the next; or NULL */
     PyObject *request_timeout;    /* [init] mod_wsgi.RequestTimeout */
     PyObject *io_base;            /* [init] io.IOBase */
     PyObject *file_types;    /* [init] tuple: files whose bytes are those of their descriptor */

@@ -33,8 +33,9 @@ make_environ(struct cask_gate *gate, const struct cask_request *request)
         CASK_NAME_WSGI_INPUT,
         CASK_NAME_WSGI_INPUT_TERMINATED,
         CASK_NAME_WSGI_FILE_WRAPPER,
+        CASK_NAME_WSGI_EARLY_HINTS,
     };
-    PyObject *dict = cask_wsgi_environ_new(gate, request, Py_None);
+    PyObject *dict = cask_wsgi_environ_new(gate, request, Py_None, Py_None);
     size_t i;
 
     for (i = 0; dict != NULL && i < sizeof(serving) / sizeof(serving[0]); i++) {

@@ -90,9 +90,10 @@ cask_wsgi_environ_prepare(struct cask_gate *gate)
     PyObject *dict = PyDict_New();
     size_t i;
 
-    /* The first two are there to have a place. */
+    /* The first three are there to have a place. */
     if (dict == NULL || fill_constants(gate, dict) != 0 ||
         PyDict_SetItem(dict, gate->names.name[CASK_NAME_WSGI_INPUT], Py_None) != 0 ||
+        PyDict_SetItem(dict, gate->names.name[CASK_NAME_WSGI_EARLY_HINTS], Py_None) != 0 ||
         PyDict_SetItem(dict, gate->names.name[CASK_NAME_MOD_WSGI_THREAD_ID], Py_None) != 0) {
         goto fail;
     }
@@ -323,7 +324,8 @@ set_time(PyObject *dict, PyObject *key, int64_t time_us)
 }
 
 PyObject *
-cask_wsgi_environ_new(struct cask_gate *gate, const struct cask_request *request, PyObject *input)
+cask_wsgi_environ_new(struct cask_gate *gate, const struct cask_request *request, PyObject *input,
+                      PyObject *hints)
 {
     PyObject *const *name = gate->names.name;
     PyObject *dict = PyDict_Copy(gate->template);
@@ -338,6 +340,7 @@ cask_wsgi_environ_new(struct cask_gate *gate, const struct cask_request *request
         drop_unset(gate, dict, seen) != 0 ||
         (n_others > 0 && set_others(gate, dict, request) != 0) ||
         PyDict_SetItem(dict, name[CASK_NAME_WSGI_INPUT], input) != 0 ||
+        PyDict_SetItem(dict, name[CASK_NAME_WSGI_EARLY_HINTS], hints) != 0 ||
         ((request->flags & CASK_REQUEST_HTTPS) != 0 &&
          PyDict_SetItem(dict, name[CASK_NAME_WSGI_URL_SCHEME], name[CASK_NAME_HTTPS]) != 0) ||
         set_steal(dict, name[CASK_NAME_MOD_WSGI_THREAD_ID],

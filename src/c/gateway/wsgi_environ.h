@@ -10,8 +10,10 @@ struct cask_request;
 
 /* Makes the dict that every environ of the interpreter starts from. 0, or -1 with an exception. */
 CASK_GIL_HELD int cask_wsgi_environ_prepare(struct cask_gate *gate);
-/* New reference: the environ, a real dict; NULL with an exception. */
+/* New reference: the environ, a real dict, with the request's wsgi.input and wsgi.early_hints; NULL
+ * with an exception. */
 CASK_GIL_HELD PyObject *cask_wsgi_environ_new(struct cask_gate *gate,
-                                              const struct cask_request *request, PyObject *input);
+                                              const struct cask_request *request, PyObject *input,
+                                              PyObject *hints);
 
 #endif

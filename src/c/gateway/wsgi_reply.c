@@ -260,6 +260,32 @@ raise_reply_error(const struct cask_wsgi_call *call, int status)
 }
 
 int
+cask_wsgi_reply_hint(struct cask_wsgi_call *call, const struct cask_wsgi_head *hint)
+{
+    const struct cask_exchange *exchange = call->exchange;
+    PyThreadState *state;
+    int status = 0;
+
+    if (cask_wsgi_serve_begin_io(call) != 0) {
+        return -1;
+    }
+    if (!call->reply.committed) {
+        state = cask_gil_drop();
+        status = call->reply.failed
+                     ? EPIPE
+                     : note_status(call,
+                                   exchange->reply_ops->hint(exchange->reply, hint->fields,
+                                                             hint->n_fields, &call->reply_problem));
+        cask_gil_retake(state);
+    }
+    if (status != 0) {
+        raise_reply_error(call, status);
+    }
+    cask_wsgi_serve_end_io(call);
+    return status != 0 ? -1 : 0;
+}
+
+int
 cask_wsgi_reply_send(struct cask_wsgi_call *call, bool flush)
 {
     PyThreadState *state;
@@ -274,6 +300,7 @@ cask_wsgi_reply_send(struct cask_wsgi_call *call, bool flush)
         status = flush_reply(call);
     }
     cask_gil_retake(state);
+    cask_wsgi_reply_reap(call->gate); /* a long stream must not pile up until its end */
     if (status != 0) {
         raise_reply_error(call, status);
     }

@@ -10,6 +10,7 @@
 
 struct cask_gate;
 struct cask_wsgi_call;
+struct cask_wsgi_head;
 
 /* Fixes status and headers. With length >= 0 that is the Content-Length unless the application gave
  * one. 0, or -1 with an exception when start_response() has not been called. Once; later calls do
@@ -19,6 +20,10 @@ CASK_GIL_HELD int cask_wsgi_reply_commit(struct cask_wsgi_call *call, int64_t le
  * reference. What is over Content-Length is dropped. 0, or -1 with an exception. Sends first when
  * there is no room. */
 CASK_GIL_HELD int cask_wsgi_reply_add(struct cask_wsgi_call *call, PyObject *bytes);
+/* Sends an early hint; nothing when the reply has begun or the client takes none. 0, or -1 with an
+ * exception. */
+CASK_GIL_HELD int cask_wsgi_reply_hint(struct cask_wsgi_call *call,
+                                       const struct cask_wsgi_head *hint);
 /* Sends what was added; with flush it leaves at once. Drops the GIL meanwhile. 0, or -1 with
  * OSError. */
 CASK_GIL_HELD int cask_wsgi_reply_send(struct cask_wsgi_call *call, bool flush);

@@ -22,6 +22,8 @@
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_file.h"
+#include "gateway/wsgi_head.h"
+#include "gateway/wsgi_hints.h"
 #include "gateway/wsgi_input.h"
 #include "gateway/wsgi_reply.h"
 #include "gateway/wsgi_start.h"
@@ -103,6 +105,10 @@ call_close(struct cask_wsgi_call *call)
         (void)PyCapsule_SetName(call->capsule, "the request has ended");
         Py_CLEAR(call->capsule);
     }
+    if (call->hints != NULL) {
+        cask_wsgi_hints_end(call->gate, call->hints);
+        call->hints = NULL;
+    }
     if (call->users > 0) {
         state = cask_gil_drop();
         (void)pthread_mutex_lock(&call->mutex);
@@ -129,6 +135,8 @@ call_init(struct cask_wsgi_call *call, struct cask_gate *gate, struct cask_threa
     call->input = NULL;
     call->start = NULL;
     call->capsule = NULL;
+    call->hints = NULL;
+    call->n_hints = 0;
     call->body_touched = false;
     call->body_failed = false;
     call->busy = false;
@@ -144,9 +152,7 @@ call_init(struct cask_wsgi_call *call, struct cask_gate *gate, struct cask_threa
     call->reply_problem.number = 0;
     call->reply_problem.text[0] = '\0';
     call->reply_problem.detail = NULL;
-    call->head.text = call->head.inline_text;
-    call->head.fields = call->head.inline_fields;
-    cask_wsgi_start_done(&call->head);
+    cask_wsgi_head_init(&call->head);
     call->reply.committed = false;
     call->reply.started = false;
     call->reply.no_body = false;
@@ -357,7 +363,11 @@ call_application(struct cask_wsgi_call *call, PyObject *callable)
     if (call->start == NULL) {
         return -1;
     }
-    arguments[1] = cask_wsgi_environ_new(gate, call->exchange->request, call->input);
+    call->hints = cask_wsgi_hints_new(gate, call);
+    if (call->hints == NULL) {
+        return -1;
+    }
+    arguments[1] = cask_wsgi_environ_new(gate, call->exchange->request, call->input, call->hints);
     if (arguments[1] == NULL) {
         return -1;
     }
@@ -468,7 +478,7 @@ call_end(struct cask_wsgi_call *call, enum cask_outcome outcome,
         cask_problem_move(reterr_problem, &call->reply_problem);
     }
     cask_wsgi_reply_drop(call);
-    cask_wsgi_start_done(&call->head);
+    cask_wsgi_head_done(&call->head);
     cask_problem_done(&call->body_problem);
     cask_problem_done(&call->reply_problem);
     return outcome;

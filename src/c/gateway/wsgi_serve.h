@@ -26,7 +26,7 @@ struct cask_thread;
 #define CASK_WSGI_PIECES      16
 #define CASK_WSGI_SMALL       8192
 
-/* What start_response() was given, copied; wsgi_start.c. */
+/* What start_response() was given, copied; wsgi_head.c. */
 struct cask_wsgi_head {
     bool set;
     int status;
@@ -69,6 +69,8 @@ struct cask_wsgi_call {
     PyObject *input;                      /* [owner] wsgi.input */
     PyObject *start;                      /* [owner] start_response */
     PyObject *capsule;                    /* [owner] apache.request_rec; NULL: not passed */
+    PyObject *hints;                      /* [owner] wsgi.early_hints */
+    unsigned n_hints;                     /* [gil] early hints sent */
     bool body_touched;                    /* [gil] a first read has been made */
     bool body_failed;                     /* [gil] with body_problem */
     /* An operation on body or reply is under way, perhaps on another thread (an application may

@@ -6,7 +6,6 @@
 #include "interp/gil.h"
 
 struct cask_wsgi_call;
-struct cask_wsgi_head;
 
 /* The type of one interpreter; NULL with an exception. */
 CASK_GIL_HELD PyTypeObject *cask_wsgi_start_type(PyObject *module);
@@ -14,7 +13,5 @@ CASK_GIL_HELD PyTypeObject *cask_wsgi_start_type(PyObject *module);
 CASK_GIL_HELD PyObject *cask_wsgi_start_new(PyTypeObject *type, struct cask_wsgi_call *call);
 /* The request is over: later calls raise RuntimeError. */
 CASK_GIL_HELD void cask_wsgi_start_detach(PyObject *start);
-/* Releases what the head holds on the heap and makes it unset. */
-void cask_wsgi_start_done(struct cask_wsgi_head *head);
 
 #endif

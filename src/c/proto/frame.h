@@ -20,6 +20,7 @@
 #define CASK_FRAME_HEAD_LIMIT    (1024u * 1024u) /* fields of one HEAD or REPLY */
 #define CASK_FRAME_PAYLOAD_LIMIT (CASK_FRAME_HEAD_LIMIT + CASK_FRAME_DATA_LIMIT)
 #define CASK_FRAME_ABORT_LIMIT   (128u * 1024u) /* payload of one ABORT or REFUSED */
+#define CASK_FRAME_HINTS_LIMIT   (64u * 1024u)  /* payload of one HINTS */
 #define CASK_FRAME_LOG_LIMIT                                             \
     (64u * 1024u) /* payload of one LOG; longer texts are several frames \
                    */
@@ -39,12 +40,15 @@ enum cask_frame_kind {
     CASK_FRAME_REFUSED = 10,
     CASK_FRAME_GOAWAY = 11,
     CASK_FRAME_LOG = 12,
+    CASK_FRAME_HINTS = 13,
 };
 
 enum cask_frame_flag {
     CASK_FRAME_LAST = 1u << 0, /* HEAD, REPLY: the whole body is inside; DATA: no body after it. On
                                   REPLY it also means END. */
-    CASK_FRAME_CONTINUE = 1u << 1, /* HEAD: the client waits for 100 Continue: first credit is 0 */
+    CASK_FRAME_CONTINUE = 1u << 1,  /* HEAD: the client waits for 100 Continue: first credit is 0 */
+    CASK_FRAME_FILE_NEXT = 1u << 2, /* REPLY without body: a FILE follows at once, which belongs to
+                                       it */
 };
 
 struct cask_frame {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proto/head.c - payloads of HEAD and REPLY: writing and checking them.
+/* proto/head.c - payloads of HEAD, REPLY and HINTS: writing and checking them.
  *
  * Owns nothing; any thread. Views point into the payload. Outputs other than the caller's field
  * array are untouched unless the result is OK.
  *
- * HEAD:  7 u64 or i64 (script, length, times), 7 u32, then script, callable, group, fields,
- * body REPLY: 1 i64, 4 u32, then reason, fields, body
+ * HEAD: 7 u64 or i64 (script, length, times), 7 u32, then script, callable, group, fields, body
+ * REPLY: 1 i64, 4 u32, then reason, fields, body
+ * HINTS: 1 u32, then fields
  */
 #include "proto/head.h"
 
@@ -192,6 +193,12 @@ cask_head_set_reply_body(char *payload, uint32_t body_len)
     (void)put_u32(payload + 8 + 4, body_len);
 }
 
+char *
+cask_head_put_hints(char out[CASK_HEAD_HINTS_SIZE], uint32_t n_headers)
+{
+    return put_u32(out, n_headers);
+}
+
 static enum cask_frame_status
 take_field(struct cursor *cursor, struct cask_head_field *ret_field)
 {
@@ -318,13 +325,11 @@ cask_head_get_request(const char *payload, size_t len, struct cask_head_request 
     return CASK_FRAME_OK;
 }
 
+/* What a daemon may send as headers. */
 static enum cask_frame_status
-check_reply_text(const struct cask_head_reply *head, const struct cask_head_field *fields)
+check_header_text(const struct cask_head_field *fields, uint32_t n_headers)
 {
-    if (head->status < 200 || head->status > 999 || has_line_break(head->reason)) {
-        return CASK_FRAME_BAD_TEXT;
-    }
-    for (uint32_t i = 0; i < head->n_headers; i++) {
+    for (uint32_t i = 0; i < n_headers; i++) {
         if ((fields[i].key == 0 && !is_token(fields[i].name)) || has_line_break(fields[i].value)) {
             return CASK_FRAME_BAD_TEXT;
         }
@@ -356,15 +361,21 @@ cask_head_get_reply(const char *payload, size_t len, struct cask_head_reply *ret
     if (head.content_length < -1) {
         return CASK_FRAME_BAD_PAYLOAD;
     }
+    if (head.status < 200 || head.status > 999) {
+        return CASK_FRAME_BAD_TEXT;
+    }
     if (head.n_headers > max_fields) {
         return CASK_FRAME_TOO_MANY;
     }
     status = take_bytes(&cursor, reason_len, &head.reason);
+    if (status == CASK_FRAME_OK && has_line_break(head.reason)) {
+        status = CASK_FRAME_BAD_TEXT;
+    }
     if (status == CASK_FRAME_OK) {
         status = take_fields(&cursor, head.n_headers, head.body_len, ret_fields);
     }
     if (status == CASK_FRAME_OK) {
-        status = check_reply_text(&head, ret_fields);
+        status = check_header_text(ret_fields, head.n_headers);
     }
     if (status != CASK_FRAME_OK) {
         return status;
@@ -372,4 +383,29 @@ cask_head_get_reply(const char *payload, size_t len, struct cask_head_reply *ret
     *ret_head = head;
     *ret_body = cursor.at;
     return CASK_FRAME_OK;
+}
+
+enum cask_frame_status
+cask_head_get_hints(const char *payload, size_t len, struct cask_head_field *ret_fields,
+                    size_t max_fields, uint32_t *ret_n_headers)
+{
+    struct cursor cursor = {.at = payload, .left = len};
+    enum cask_frame_status status;
+    uint32_t n_headers;
+
+    if (len < CASK_HEAD_HINTS_SIZE) {
+        return CASK_FRAME_BAD_PAYLOAD;
+    }
+    n_headers = take_u32(&cursor);
+    if (n_headers > max_fields) {
+        return CASK_FRAME_TOO_MANY;
+    }
+    status = take_fields(&cursor, n_headers, 0, ret_fields);
+    if (status == CASK_FRAME_OK) {
+        status = check_header_text(ret_fields, n_headers);
+    }
+    if (status == CASK_FRAME_OK) {
+        *ret_n_headers = n_headers;
+    }
+    return status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proto/head.h - payloads of HEAD (a request) and REPLY (status and headers), as fields. Pure
- * functions.
+/* proto/head.h - payloads of HEAD (a request), REPLY (status and headers) and HINTS (headers of 103
+ * Early Hints), as fields. Pure functions.
  *
  * proto/ ranks below request/, so it has its own view types; wire/ copies between them and struct
  * cask_request. A field on the wire: {u16 key, u16 name_len, u32 value_len, name, value}. key 0:
@@ -59,6 +59,9 @@ size_t cask_head_reply_size(const struct cask_head_reply *head);
 char *cask_head_put_reply(char *out, const struct cask_head_reply *head);
 /* Sets body_len in a reply that has been put already. */
 void cask_head_set_reply_body(char *payload, uint32_t body_len);
+/* HINTS: u32 count, then the fields. Returns a pointer behind the count. */
+#define CASK_HEAD_HINTS_SIZE 4u
+char *cask_head_put_hints(char out[CASK_HEAD_HINTS_SIZE], uint32_t n_headers);
 
 /* Decoding: checks every length against the payload, then each field. ret_fields holds at most
  * max_fields. ret_body points at the body bytes. */
@@ -72,5 +75,9 @@ enum cask_frame_status cask_head_get_reply(const char *payload, size_t len,
                                            struct cask_head_reply *ret_head,
                                            struct cask_head_field *ret_fields, size_t max_fields,
                                            const char **ret_body);
+/* The fields are checked like those of a REPLY. */
+enum cask_frame_status cask_head_get_hints(const char *payload, size_t len,
+                                           struct cask_head_field *ret_fields, size_t max_fields,
+                                           uint32_t *ret_n_headers);
 
 #endif

@@ -2,10 +2,10 @@
 /* request/reply.h - seam: how a gateway answers.
  *
  * Filled by apache/reply_sink (brigades), wire/wire_server (frames) and test fakes. The order is
- * start, any number of write/send_file/flush, then finish; whoever does not call finish has broken
- * the reply off, and the client will see that. All calls: serving thread, without the GIL, may
- * block while the client or httpd is slow. A failure (positive errno, problem filled) is final;
- * EPIPE: the client has gone.
+ * any number of hint, start, any number of write/send_file/flush, then finish; whoever does not
+ * call finish has broken the reply off, and the client will see that. All calls: serving thread,
+ * without the GIL, may block while the client or httpd is slow. A failure (positive errno, problem
+ * filled) is final; EPIPE: the client has gone.
  *
  * An implementation may hold back what start and write gave it until flush or finish, so that a
  * short reply leaves in one piece.
@@ -21,6 +21,16 @@
 
 struct cask_problem;
 
+/* Status and headers of one reply: how many headers, and how many bytes of reason, names and values
+ * with the overhead of each header. The gateway checks them, so that both modes have the same ones:
+ * those of a frame between daemon and httpd (1 MiB and 16384, proto/frame.h). */
+#define CASK_REPLY_HEADERS_LIMIT   16384
+#define CASK_REPLY_HEADER_OVERHEAD 8
+#define CASK_REPLY_HEAD_LIMIT      (1024 * 1024 - 64)
+/* Early hints of one request, and bytes of one of them, counted alike. */
+#define CASK_REPLY_HINTS_LIMIT 16
+#define CASK_REPLY_HINT_LIMIT  65536
+
 struct cask_reply_head {
     int status;                       /* 200..999; checked by the gateway */
     struct cask_str reason;           /* may be empty */
@@ -32,6 +42,10 @@ struct cask_reply_head {
 };
 
 struct cask_reply_ops {
+    /* Sends a 103 Early Hints with these headers (checked like those of a head) before start(), at
+     * most CASK_REPLY_HINTS_LIMIT times. Nothing happens for a client that takes none. */
+    int (*hint)(void *reply, const struct cask_field *headers, size_t n_headers,
+                struct cask_problem *reterr_problem);
     /* Copies the head. At most once. */
     int (*start)(void *reply, const struct cask_reply_head *head,
                  struct cask_problem *reterr_problem);

@@ -6,8 +6,8 @@
  * Threads: the thread that serves the request.
  * Invariants:
  *   (1) frames leave whole and in order: while anything is kept in `out`, more is put behind it;
- *   (2) a reply is REPLY, then DATA and FILE, then END; nothing but GOAWAY comes after the end;
- *   (3) at most one descriptor waits for its FILE frame, all others are closed.
+ *   (2) a reply is HINTS, REPLY, then DATA and FILE, then END; nothing but GOAWAY comes after the
+ * end; (3) at most one descriptor waits for its FILE frame, all others are closed.
  */
 #include "wire/wire_call.h"
 
@@ -41,14 +41,13 @@ struct cask_wire_call {
     int file_fd; /* of the last FILE event (file_shown), or waiting for its frame; -1 */
     bool file_shown;
     size_t credit;
+    struct cask_wire_order order;
     uint32_t data_left; /* of the DATA frame being received */
     bool data_last;
     bool body_done;   /* LAST was sent */
     bool sent_more;   /* something was sent after HEAD */
     bool deaf;        /* the daemon has closed: sends go nowhere */
     bool heard;       /* a frame other than GOAWAY came */
-    bool replied;     /* REPLY came */
-    bool data_done;   /* DATA|LAST came */
     bool over;        /* the last frame of the reply came */
     bool goaway;      /* no new requests on this connection */
     bool unaccepted;  /* GOAWAY said that ours was not taken */
@@ -102,8 +101,7 @@ cask_wire_call_attach(struct cask_wire_call *call, const struct cask_wire_peer *
     call->sent_more = false;
     call->deaf = false;
     call->heard = false;
-    call->replied = false;
-    call->data_done = false;
+    call->order = (struct cask_wire_order){0};
     call->over = false;
     call->goaway = false;
     call->unaccepted = false;
@@ -368,7 +366,7 @@ closed(struct cask_wire_call *call, int error, struct cask_problem *reterr_probl
     call->left_unread = error == ECONNRESET;
     cask_problem_set(reterr_problem, 0, 705, "group '%s': process %d closed the connection %s",
                      call->group, (int)call->peer.pid,
-                     call->replied ? "in the middle of its reply" : "without a reply");
+                     call->order.replied ? "in the middle of its reply" : "without a reply");
     if (reterr_problem != NULL) {
         reterr_problem->error = error;
     }
@@ -424,36 +422,6 @@ show_data(struct cask_wire_call *call, struct cask_wire_event *ret_event)
     return 0;
 }
 
-/* Is this kind of frame allowed now? Keeps (2). NULL, or what is wrong. */
-static const char *
-out_of_order(const struct cask_wire_call *call, const struct cask_frame *frame)
-{
-    switch ((enum cask_frame_kind)frame->kind) {
-    case CASK_FRAME_REPLY:
-        return call->replied ? "second REPLY" : NULL;
-    case CASK_FRAME_DATA:
-    case CASK_FRAME_FILE:
-        if (!call->replied) {
-            return "body before REPLY";
-        }
-        return call->data_done ? "body after its end" : NULL;
-    case CASK_FRAME_END:
-        return call->replied ? NULL : "END before REPLY";
-    case CASK_FRAME_REFUSED:
-        return call->replied ? "REFUSED after REPLY" : NULL;
-    case CASK_FRAME_ABORT:
-    case CASK_FRAME_CREDIT:
-    case CASK_FRAME_GOAWAY:
-    case CASK_FRAME_LOG:
-        return NULL;
-    case CASK_FRAME_HELLO:
-    case CASK_FRAME_HEAD:
-    case CASK_FRAME_UPGRADE:
-        break;
-    }
-    return "a frame that daemons do not send";
-}
-
 /* Does what the frame says, as far as it concerns the call itself. */
 static int
 take_in(struct cask_wire_call *call, const struct cask_frame *frame, struct cask_wire_event *event,
@@ -463,8 +431,11 @@ take_in(struct cask_wire_call *call, const struct cask_frame *frame, struct cask
 
     call->heard = call->heard || event->kind != CASK_WIRE_GOAWAY;
     switch (event->kind) {
+    case CASK_WIRE_HINT:
+        call->order.n_hints += 1;
+        break;
     case CASK_WIRE_REPLY:
-        call->replied = true;
+        call->order.replied = true;
         call->over = event->last;
         break;
     case CASK_WIRE_CREDIT:
@@ -493,7 +464,7 @@ take_in(struct cask_wire_call *call, const struct cask_frame *frame, struct cask
     case CASK_WIRE_DATA:
         call->data_left = frame->payload_len;
         call->data_last = event->last;
-        call->data_done = event->last;
+        call->order.data_done = event->last;
         break;
     case CASK_WIRE_LOG:
         break;
@@ -522,7 +493,7 @@ next_event(struct cask_wire_call *call, struct cask_wire_event *ret_event, size_
     if (defect != CASK_FRAME_OK) {
         return breach(call, cask_frame_status_text(defect), reterr_problem);
     }
-    wrong = out_of_order(call, &frame);
+    wrong = cask_wire_event_out_of_order(&call->order, &frame); /* keeps (2) */
     if (wrong != NULL) {
         return breach(call, wrong, reterr_problem);
     }

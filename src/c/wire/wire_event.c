@@ -16,6 +16,78 @@
 #include "request/keys.h"
 #include "wire/wire_fields.h"
 
+const char *
+cask_wire_event_out_of_order(const struct cask_wire_order *order, const struct cask_frame *frame)
+{
+    switch ((enum cask_frame_kind)frame->kind) {
+    case CASK_FRAME_HINTS:
+        if (order->replied) {
+            return "HINTS after REPLY";
+        }
+        return order->n_hints >= CASK_REPLY_HINTS_LIMIT ? "too many HINTS" : NULL;
+    case CASK_FRAME_REPLY:
+        return order->replied ? "second REPLY" : NULL;
+    case CASK_FRAME_DATA:
+    case CASK_FRAME_FILE:
+        if (!order->replied) {
+            return "body before REPLY";
+        }
+        return order->data_done ? "body after its end" : NULL;
+    case CASK_FRAME_END:
+        return order->replied ? NULL : "END before REPLY";
+    case CASK_FRAME_REFUSED:
+        return order->replied || order->n_hints > 0 ? "REFUSED after HINTS or REPLY" : NULL;
+    case CASK_FRAME_ABORT:
+    case CASK_FRAME_CREDIT:
+    case CASK_FRAME_GOAWAY:
+    case CASK_FRAME_LOG:
+        return NULL;
+    case CASK_FRAME_HELLO:
+    case CASK_FRAME_HEAD:
+    case CASK_FRAME_UPGRADE:
+        break;
+    }
+    return "a frame that daemons do not send";
+}
+
+/* Headers that the decoder has put into `fields`: each number is that of a header. */
+static enum cask_frame_status
+take_headers(struct cask_wire_fields *fields, uint32_t n_headers, struct cask_wire_event *event)
+{
+    for (uint32_t i = 0; i < n_headers; i++) {
+        uint16_t key = fields->wire[i].key;
+
+        if (key != CASK_KEY_NONE && cask_keys_header_name(key).len == 0) {
+            return CASK_FRAME_BAD_PAYLOAD;
+        }
+    }
+    cask_wire_fields_copy(fields, n_headers);
+    event->head.headers = fields->fields;
+    event->head.n_headers = n_headers;
+    return CASK_FRAME_OK;
+}
+
+static enum cask_frame_status
+decode_hints(const struct cask_frame *frame, const char *payload, struct cask_wire_fields *fields,
+             struct cask_wire_event *event)
+{
+    uint32_t n_headers = 0;
+    enum cask_frame_status defect;
+
+    for (;;) {
+        defect =
+            cask_head_get_hints(payload, frame->payload_len, fields->wire, fields->max, &n_headers);
+        if (defect != CASK_FRAME_TOO_MANY || fields->max >= CASK_WIRE_FIELDS_LIMIT) {
+            break;
+        }
+        if (cask_wire_fields_grow(fields, fields->max * 2) != 0) {
+            return CASK_FRAME_NO_SPACE;
+        }
+    }
+    event->kind = CASK_WIRE_HINT;
+    return defect == CASK_FRAME_OK ? take_headers(fields, n_headers, event) : defect;
+}
+
 static enum cask_frame_status
 decode_reply(const struct cask_frame *frame, const char *payload, struct cask_wire_fields *fields,
              struct cask_wire_event *event)
@@ -36,25 +108,19 @@ decode_reply(const struct cask_frame *frame, const char *payload, struct cask_wi
     if (defect != CASK_FRAME_OK) {
         return defect;
     }
-    for (uint32_t i = 0; i < head.n_headers; i++) {
-        uint16_t key = fields->wire[i].key;
-
-        if (key != CASK_KEY_NONE && cask_keys_header_name(key).len == 0) {
-            return CASK_FRAME_BAD_PAYLOAD;
-        }
-    }
-    cask_wire_fields_copy(fields, head.n_headers);
     event->kind = CASK_WIRE_REPLY;
     event->head = (struct cask_reply_head){
         .status = (int)head.status,
         .reason = {.data = head.reason.data, .len = head.reason.len},
-        .headers = fields->fields,
-        .n_headers = head.n_headers,
         .content_length = head.content_length,
     };
     event->data_len = head.body_len;
     event->last = (frame->flags & CASK_FRAME_LAST) != 0;
-    return CASK_FRAME_OK;
+    event->file_next = (frame->flags & CASK_FRAME_FILE_NEXT) != 0;
+    if (event->file_next && (event->last || head.body_len > 0)) {
+        return CASK_FRAME_BAD_FLAGS;
+    }
+    return take_headers(fields, head.n_headers, event);
 }
 
 /* The outcomes that may come in an ABORT; FAILED for anything else. */
@@ -162,6 +228,8 @@ cask_wire_event_decode(const struct cask_frame *frame, const char *payload,
     struct cask_frame_end figures;
 
     switch ((enum cask_frame_kind)frame->kind) {
+    case CASK_FRAME_HINTS:
+        return decode_hints(frame, payload, fields, ret_event);
     case CASK_FRAME_REPLY:
         return decode_reply(frame, payload, fields, ret_event);
     case CASK_FRAME_DATA:

@@ -14,7 +14,9 @@ struct cask_problem;
 struct cask_wire_fields;
 
 enum cask_wire_event_kind {
-    CASK_WIRE_REPLY,   /* head; data_len bytes of body inside; last: complete, as with END */
+    CASK_WIRE_HINT,    /* the headers of head: an early hint */
+    CASK_WIRE_REPLY,   /* head; data_len bytes of body inside; last: complete, as with END;
+                          file_next: a FILE comes next */
     CASK_WIRE_DATA,    /* body */
     CASK_WIRE_FILE,    /* fd, offset, length: a regular file that holds them; cask_wire_call keeps
                           the descriptor until the next receive */
@@ -34,6 +36,7 @@ struct cask_wire_event {
     const char *data;
     size_t data_len;
     bool last;
+    bool file_next;
     int fd;
     int64_t offset;
     int64_t length;
@@ -42,6 +45,16 @@ struct cask_wire_event {
     bool accepted;
     uint32_t number; /* of CREDIT and GOAWAY, as sent */
 };
+
+/* How far the reply has come on its way. */
+struct cask_wire_order {
+    unsigned n_hints; /* HINTS frames */
+    bool replied;     /* REPLY came */
+    bool data_done;   /* DATA|LAST came */
+};
+/* May this kind of frame come now? NULL, or what is wrong. */
+const char *cask_wire_event_out_of_order(const struct cask_wire_order *order,
+                                         const struct cask_frame *frame);
 
 /* A whole frame (for DATA: its header only) as an event; ABORT and REFUSED fill reterr_problem. Not
  * for HELLO, HEAD, UPGRADE. A status other than OK: the daemon broke the protocol, or NO_SPACE: out

@@ -45,6 +45,7 @@ cask_wire_output_begin(struct cask_wire_output *output, int fd)
     output->fd = fd;
     output->held = 0;
     output->started = false;
+    output->hinted = false;
     output->begun = false;
     output->finished = false;
     output->error = 0;
@@ -250,6 +251,32 @@ say(int status, struct cask_problem *reterr_problem)
 }
 
 static int
+output_hint(void *reply, const struct cask_field *headers, size_t n_headers,
+            struct cask_problem *reterr_problem)
+{
+    struct cask_wire_output *output = reply;
+    size_t size = cask_wire_fields_size(headers, n_headers, CASK_HEAD_HINTS_SIZE);
+    struct cask_buf message = {0};
+    struct iovec part;
+    char *at;
+    int status;
+
+    cask_assert(!output->begun && !output->finished && size <= CASK_FRAME_HINTS_LIMIT);
+    status = cask_buf_reserve(&message, CASK_FRAME_HEADER_SIZE + size);
+    if (status == 0) {
+        put_header(message.data, CASK_FRAME_HINTS, 0, size);
+        at = cask_head_put_hints(message.data + CASK_FRAME_HEADER_SIZE, (uint32_t)n_headers);
+        (void)cask_wire_fields_put(at, headers, n_headers);
+        part.iov_base = message.data;
+        part.iov_len = CASK_FRAME_HEADER_SIZE + size;
+        output->hinted = true;
+        status = send_parts(output, &part, 1, -1);
+    }
+    cask_buf_done(&message);
+    return say(status, reterr_problem);
+}
+
+static int
 output_start(void *reply, const struct cask_reply_head *head, struct cask_problem *reterr_problem)
 {
     struct cask_wire_output *output = reply;
@@ -309,17 +336,28 @@ output_send_file(void *reply, int fd, int64_t offset, int64_t length,
     struct cask_wire_output *output = reply;
     char message[SMALL_FRAME(16)];
     struct iovec part = {.iov_base = message, .iov_len = sizeof(message)};
-    int status;
+    int status = 0;
 
     cask_assert(output->started && !output->finished);
     if (length <= 0) {
         return 0;
     }
-    status = send_held(output, NULL, 0);
+    put_header(message, CASK_FRAME_FILE, 0, 16);
+    cask_frame_put_file(message + CASK_FRAME_HEADER_SIZE, (uint64_t)offset, (uint64_t)length);
+    if (!output->begun && output->held == 0) {
+        /* The whole reply may be this file: httpd gets both at once, to look at ranges. */
+        part = close_held(output, CASK_FRAME_FILE_NEXT, 0);
+        status = cask_buf_add(&output->out, message, sizeof(message));
+        part.iov_base = output->out.data;
+        part.iov_len += sizeof(message);
+    } else {
+        status = send_held(output, NULL, 0);
+    }
     if (status == 0) {
-        put_header(message, CASK_FRAME_FILE, 0, 16);
-        cask_frame_put_file(message + CASK_FRAME_HEADER_SIZE, (uint64_t)offset, (uint64_t)length);
         status = send_parts(output, &part, 1, fd);
+    }
+    if (status == 0 && !output->begun) {
+        begin_held(output);
     }
     return say(status, reterr_problem);
 }
@@ -351,6 +389,7 @@ const struct cask_reply_ops *
 cask_wire_output_ops(void)
 {
     static const struct cask_reply_ops ops = {
+        .hint = output_hint,
         .start = output_start,
         .write = output_write,
         .send_file = output_send_file,
@@ -514,8 +553,8 @@ int
 cask_wire_output_abort(struct cask_wire_output *output, enum cask_outcome outcome,
                        const struct cask_problem *problem, const uint32_t *goaway)
 {
-    bool refused =
-        !output->begun && (outcome == CASK_OUTCOME_STALE || outcome == CASK_OUTCOME_UNAVAILABLE);
+    bool refused = !output->begun && !output->hinted &&
+                   (outcome == CASK_OUTCOME_STALE || outcome == CASK_OUTCOME_UNAVAILABLE);
     struct cask_frame_abort abort_ = {.outcome = (uint32_t)outcome};
     size_t size;
 

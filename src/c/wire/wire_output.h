@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wire/wire_output.h - the reply inside a daemon: REPLY, DATA, FILE, LOG frames to httpd.
+/* wire/wire_output.h - the reply inside a daemon: HINTS, REPLY, DATA, FILE, LOG frames to httpd.
  *
  * States: nothing → started (held back in `out`) → begun (something was sent); finished when
  * finish() was called. A reply that is finished before it has begun leaves as one REPLY|LAST when
@@ -28,6 +28,7 @@ struct cask_wire_output {
     struct cask_buf out;   /* room for a frame header, then what is held back of its payload */
     struct cask_buf first; /* LOG bytes that must leave before anything else */
     size_t held;           /* body bytes in `out` */
+    bool hinted; /* an early hint was sent */
     bool started;
     bool begun;
     bool finished;

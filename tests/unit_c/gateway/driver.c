@@ -109,23 +109,13 @@ fake_read(void *body, char *buffer, size_t size, struct cask_problem *reterr_pro
 
 static const struct cask_body_ops body_ops = {.read = fake_read};
 
-static int
-fake_start(void *reply, const struct cask_reply_head *head, struct cask_problem *reterr_problem)
+static void
+put_fields(const char *what, const struct cask_field *fields, size_t n_fields)
 {
-    struct ends *ends = reply;
-    size_t i;
-
-    (void)reterr_problem;
-    if (!ends->quiet) {
-        (void)printf("start %d length=%" PRId64 " ", head->status, head->content_length);
-        driver_put_text(head->reason.data, head->reason.len);
-        for (i = 0; i < head->n_headers; i++) {
-            (void)printf("header %.*s: ", (int)head->headers[i].name.len,
-                         head->headers[i].name.data);
-            driver_put_bytes(head->headers[i].value.data, head->headers[i].value.len);
-        }
+    for (size_t i = 0; i < n_fields; i++) {
+        (void)printf("%s %.*s: ", what, (int)fields[i].name.len, fields[i].name.data);
+        driver_put_bytes(fields[i].value.data, fields[i].value.len);
     }
-    return 0;
 }
 
 static int
@@ -134,6 +124,28 @@ fake_failure(const struct ends *ends, struct cask_problem *reterr_problem)
     int error = ends->driver->reply_error;
 
     return error != 0 ? cask_problem_set(reterr_problem, error, 0, "fake client") : 0;
+}
+
+static int
+fake_hint(void *reply, const struct cask_field *headers, size_t n_headers,
+          struct cask_problem *reterr_problem)
+{
+    put_fields("hint", headers, n_headers);
+    return fake_failure(reply, reterr_problem);
+}
+
+static int
+fake_start(void *reply, const struct cask_reply_head *head, struct cask_problem *reterr_problem)
+{
+    const struct ends *ends = reply;
+
+    (void)reterr_problem;
+    if (!ends->quiet) {
+        (void)printf("start %d length=%" PRId64 " ", head->status, head->content_length);
+        driver_put_text(head->reason.data, head->reason.len);
+        put_fields("header", head->headers, head->n_headers);
+    }
+    return 0;
 }
 
 static int
@@ -194,6 +206,7 @@ fake_finish(void *reply, struct cask_problem *reterr_problem)
 }
 
 static const struct cask_reply_ops reply_ops = {
+    .hint = fake_hint,
     .start = fake_start,
     .write = fake_write,
     .send_file = fake_send_file,

@@ -113,6 +113,27 @@ check_reply(const char *payload, size_t len)
 }
 
 static void
+check_hints(const char *payload, size_t len)
+{
+    struct cask_head_field fields[MAX_FIELDS];
+    uint32_t n_headers;
+    size_t size;
+    char *copy;
+
+    if (cask_head_get_hints(payload, len, fields, MAX_FIELDS, &n_headers) != CASK_FRAME_OK) {
+        return;
+    }
+    must(n_headers <= MAX_FIELDS);
+    size = CASK_HEAD_HINTS_SIZE + fields_size(fields, n_headers);
+    must(size == len);
+    copy = malloc(size);
+    must(copy != NULL);
+    must(put_fields(cask_head_put_hints(copy, n_headers), fields, n_headers) == copy + size);
+    must(memcmp(copy, payload, size) == 0);
+    free(copy);
+}
+
+static void
 check_abort(const char *payload, size_t len)
 {
     struct cask_frame_abort abort_;
@@ -162,6 +183,9 @@ check_payload(const struct cask_frame *frame, const char *payload)
         break;
     case CASK_FRAME_REPLY:
         check_reply(payload, len);
+        break;
+    case CASK_FRAME_HINTS:
+        check_hints(payload, len);
         break;
     case CASK_FRAME_ABORT:
     case CASK_FRAME_REFUSED:

@@ -136,6 +136,8 @@ decode(const struct cask_frame *frame, const char *payload)
         return cask_frame_get_u32(payload, len, &value);
     case CASK_FRAME_LOG:
         return cask_frame_get_log(payload, len, &log);
+    case CASK_FRAME_HINTS:
+        return cask_head_get_hints(payload, len, fields, MAX_FIELDS, &value);
     case CASK_FRAME_DATA:
     case CASK_FRAME_UPGRADE:
         break;

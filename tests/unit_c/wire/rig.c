@@ -196,9 +196,13 @@ rig_take(struct rig_reply *reply, const struct cask_wire_event *event)
 {
     reply->kind = event->kind;
     switch (event->kind) {
+    case CASK_WIRE_HINT:
+        reply->n_hints += event->head.n_headers;
+        return false;
     case CASK_WIRE_REPLY:
         reply->http_status = event->head.status;
         reply->n_headers = event->head.n_headers;
+        reply->file_next = event->file_next;
         CHECK_INT(cask_buf_add(&reply->body, event->data, event->data_len), 0);
         return event->last;
     case CASK_WIRE_DATA:

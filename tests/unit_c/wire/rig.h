@@ -70,7 +70,9 @@ struct rig_reply {
     enum cask_wire_event_kind kind; /* of the last event */
     enum cask_outcome outcome;
     int http_status;
+    size_t n_hints; /* headers of early hints */
     size_t n_headers;
+    bool file_next; /* REPLY announced a file */
     struct cask_buf body;
     struct cask_problem problem;
     size_t logged;

@@ -194,6 +194,13 @@ rig_serve(struct rig *rig, const struct cask_exchange *x, struct cask_problem *p
     if (rig_is(request, "/file")) {
         return rig_come_out(rig, rig_send_file(x, problem));
     }
+    if (rig_is(request, "/hint")) {
+        const struct cask_field link = {.name = {"Link", 4}, .value = {"</a.css>", 8}};
+
+        status = x->reply_ops->hint(x->reply, &link, 1, problem);
+        status = status == 0 ? x->reply_ops->hint(x->reply, &link, 1, problem) : status;
+        return rig_come_out(rig, status == 0 ? rig_text(x, "hinted", problem) : status);
+    }
     if (rig_is(request, "/fail")) {
         cask_problem_set(problem, 0, 501, "it failed");
         cask_problem_detail(problem, "line 1\nline 2", 13);

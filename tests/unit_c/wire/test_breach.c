@@ -151,6 +151,39 @@ check_breach(struct cask_buf *bytes, int fd_along)
 }
 
 static void
+put_hints(struct cask_buf *buf, const char *name, const char *value)
+{
+    char payload[512];
+    char *at = cask_head_put_hints(payload, 1);
+
+    at = cask_head_put_field(at, 0, name, strlen(name), value, strlen(value));
+    put_frame(buf, CASK_FRAME_HINTS, 0, payload, (size_t)(at - payload));
+}
+
+static void
+test_wrong_hints(void)
+{
+    struct cask_buf bytes = {0};
+
+    put_reply(&bytes, 0, "Name", "v", "");
+    put_hints(&bytes, "Link", "late");
+    check_breach(&bytes, -1);
+    put_hints(&bytes, "Link", "v\r\nSet-Cookie: x");
+    check_breach(&bytes, -1);
+    for (int i = 0; i <= CASK_REPLY_HINTS_LIMIT; i++) {
+        put_hints(&bytes, "Link", "again");
+    }
+    check_breach(&bytes, -1);
+    put_hints(&bytes, "Link", "v");
+    put_frame(&bytes, CASK_FRAME_REFUSED, 0, "\4\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);
+    check_breach(&bytes, -1); /* what has begun cannot be refused */
+    put_reply(&bytes, CASK_FRAME_LAST | CASK_FRAME_FILE_NEXT, "Name", "v", "");
+    check_breach(&bytes, -1);
+    put_reply(&bytes, CASK_FRAME_FILE_NEXT, "Name", "v", "body");
+    check_breach(&bytes, -1);
+}
+
+static void
 test_wrong_frames(void)
 {
     struct cask_buf bytes = {0};
@@ -522,6 +555,7 @@ test_body_breaches(void)
 
 const struct unit_test unit_tests[] = {
     {"frames that are wrong or come at the wrong time", test_wrong_frames, 0},
+    {"early hints that are wrong or come at the wrong time", test_wrong_hints, 0},
     {"descriptors that are no such file", test_wrong_files, 0},
     {"a reply cut off at every byte", test_truncated, 0},
     {"bytes behind the last frame", test_after_the_end, 0},

@@ -180,6 +180,13 @@ test_endings(void)
 
     reply = rig_ask(&rig, "/file", NULL, 0);
     rig_check_text(&reply, "3456789abc");
+    CHECK(reply.file_next);
+    CHECK(reply.reusable);
+    rig_reply_done(&reply);
+
+    reply = rig_ask(&rig, "/hint", NULL, 0);
+    rig_check_text(&reply, "hinted");
+    CHECK_INT(reply.n_hints, 2);
     CHECK(reply.reusable);
     rig_reply_done(&reply);
 
@@ -402,6 +409,9 @@ run_short_of_memory(bool on_server)
           reply.status == ECONNRESET);
     rig_reply_done(&reply);
     reply = rig_ask(&rig, "/file", NULL, 0);
+    CHECK(reply.status == 0 || on_server);
+    rig_reply_done(&reply);
+    reply = rig_ask(&rig, "/hint", NULL, 0);
     CHECK(reply.status == 0 || on_server);
     rig_reply_done(&reply);
     rig_close(&rig);

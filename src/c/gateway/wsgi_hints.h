@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gateway/wsgi_hints.h - environ["wsgi.early_hints"]: 103 Early Hints before the reply. */
+#ifndef CASK_GATEWAY_WSGI_HINTS_H
+#define CASK_GATEWAY_WSGI_HINTS_H
+
+#include "interp/gil.h"
+
+struct cask_gate;
+struct cask_wsgi_call;
+
+/* The type of one interpreter; NULL with an exception. */
+CASK_GIL_HELD PyTypeObject *cask_wsgi_hints_type(PyObject *module);
+/* New reference: the callable for the call; NULL with an exception. */
+CASK_GIL_HELD PyObject *cask_wsgi_hints_new(struct cask_gate *gate, struct cask_wsgi_call *call);
+/* The request is over: later calls raise RuntimeError. */
+CASK_GIL_HELD void cask_wsgi_hints_end(struct cask_gate *gate, PyObject *steal_hints);
+
+#endif
