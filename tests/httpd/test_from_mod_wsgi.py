@@ -42,14 +42,6 @@ def ask(site, **headers):
     return eval(site.get("/", headers=headers).text)  # noqa: S307 - our own repr()
 
 
-def test_cookies_are_separated_as_browsers_do(site, app):
-    """HTTP/2 sends them in several headers, httpd joins those with a comma."""
-    site.serve(app)
-    with site.raw() as client:
-        client.request("GET /", "Cookie: a=1", "Cookie: b=2")
-        assert "'cookie': 'a=1; b=2'" in client.read_reply().body.decode()
-
-
 def test_what_httpd_says_it_is(site, app):
     site.serve(app)
     assert "mod_cask/" not in site.get("/").headers["Server"]  # ServerTokens Minimal

@@ -13,7 +13,7 @@ from rules import TOP, complain
 
 PAGE = TOP / "docs" / "guide" / "from-mod_wsgi.md"
 HEAD = ["mod_wsgi", "mod_cask", "Why", "Way back", "Test"]
-REFERENCE = re.compile(r"`(test_\w+\.py)::(test_\w+)`")
+REFERENCE = re.compile(r"`(test_\w+\.(?:py|c))::([^`]+)`")
 
 
 def rows() -> Iterator[tuple[int, list[str]]]:
@@ -30,11 +30,16 @@ def rows() -> Iterator[tuple[int, list[str]]]:
 
 
 @cache
-def functions_in(name: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
+    """Test functions and classes of a Python file; tests of a C file by their descriptions."""
     found: set[str] = set()
-    for path in (TOP / "tests").rglob(name):
-        tree = ast.parse(path.read_text())
-        found |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+    for path in (TOP / "tests").rglob(file):
+        text = path.read_text()
+        if path.suffix == ".c":
+            found |= set(re.findall(r'\{"([^"]+)", test_', text))
+        else:
+            kinds = (ast.FunctionDef, ast.ClassDef)
+            found |= {node.name for node in ast.walk(ast.parse(text)) if isinstance(node, kinds)}
     return frozenset(found)
 
 
@@ -56,7 +61,7 @@ def test_every_row_has_a_test() -> None:
         missing += [
             f"{PAGE.name}:{number}: there is no {name}::{test}"
             for name, test in named
-            if test not in functions_in(name)
+            if test not in names_in(name)
         ]
     complain(missing, "a test stands behind each difference")
 
@@ -64,4 +69,4 @@ def test_every_row_has_a_test() -> None:
 def test_rows_are_found() -> None:
     """The rules would be blind if the search found nothing."""
     assert len(list(rows())) > 30
-    assert "test_rows_are_found" in functions_in(Path(__file__).name)
+    assert "test_rows_are_found" in names_in(Path(__file__).name)
