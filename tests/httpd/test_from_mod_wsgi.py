@@ -63,7 +63,7 @@ def test_the_module_that_scripts_import(site, app):
 
 
 def test_a_file_of_the_same_age_is_a_change(site, app):
-    """Deploys by rsync or in containers keep the time; device, inode, size and time are compared."""
+    """Deploys by rsync or containers keep the time; device, inode, size and time are looked at."""
     site.serve(app)
     assert "cookie" in ask(site)
     times = app.stat()
