@@ -126,6 +126,22 @@ def test_the_rest_is_served(site: Site) -> None:
     assert site.get("/page.txt").text == "public"
 
 
+def test_refused_without_any_python(fresh_site: Site) -> None:
+    """In mod_wsgi this crashed the child: a script first named in .htaccess, no Python started."""
+    folder = fresh_site.root / "htdocs"
+    (folder / "page.txt").write_text("private")
+    (folder / ".htaccess").write_text(f"WSGIAccessScript {fresh_site.apps}/guard.py\n")
+    fresh_site.config.add(
+        "WSGIRestrictEmbedded On", f"<Directory {folder}>\nAllowOverride AuthConfig\n</Directory>"
+    )
+    fresh_site.start()
+    children = fresh_site.children()
+    for _ in range(2):
+        with fresh_site.expects_log("CASK0131: "):
+            fresh_site.get("/page.txt", expect=500)
+    assert fresh_site.children() == children
+
+
 def test_require_without_groups_is_an_error(fresh_site: Site) -> None:
     fresh_site.config.add("<Directory />\nRequire wsgi-group\n</Directory>")
     result = fresh_site.check()

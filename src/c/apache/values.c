@@ -241,6 +241,13 @@ cask_values_time_text(int64_t time_us, apr_pool_t *pool)
     return apr_psprintf(pool, "%" APR_INT64_T_FMT "us", time_us);
 }
 
+/* Case does not tell words apart here, nor does '_' from '-': Python_Home means python-home. */
+static char
+fold(char c)
+{
+    return (char)(c == '_' ? '-' : apr_tolower(c));
+}
+
 /* Levenshtein's distance: insertions, deletions, replacements. */
 static size_t
 distance_between(const char *a, const char *b, apr_pool_t *pool)
@@ -256,7 +263,7 @@ distance_between(const char *a, const char *b, apr_pool_t *pool)
 
         row[0] = i;
         for (size_t j = 1; j <= b_len; j++) {
-            size_t best = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+            size_t best = diagonal + (fold(a[i - 1]) == fold(b[j - 1]) ? 0 : 1);
 
             diagonal = row[j];
             best = row[j] + 1 < best ? row[j] + 1 : best;
@@ -272,17 +279,12 @@ cask_values_nearest(const char *word, const char *const *names, size_t n_names, 
 {
     const char *nearest = NULL;
     size_t nearest_distance = strlen(word) / 3 + 1;
-    char *lower;
 
     if (strlen(word) > 64) { /* nothing of ours is that long */
         return NULL;
     }
-    lower = apr_pstrdup(pool, word);
-    for (char *at = lower; *at != '\0'; at++) { /* Python_Home means python-home */
-        *at = (char)(*at == '_' ? '-' : apr_tolower(*at));
-    }
     for (size_t i = 0; i < n_names; i++) {
-        size_t distance = distance_between(lower, names[i], pool);
+        size_t distance = distance_between(word, names[i], pool);
 
         if (distance < nearest_distance || (nearest == NULL && distance == nearest_distance)) {
             nearest = names[i];

@@ -127,6 +127,7 @@ test_nearest(void)
     CHECK_STR(cask_values_nearest("Threads", names, 4, pool), "threads");
     CHECK_STR(cask_values_nearest("python_home", names, 4, pool), "python-home");
     CHECK_STR(cask_values_nearest("python-pth", names, 4, pool), "python-path");
+    CHECK_STR(cask_values_nearest("my_blgo", (const char *const[]){"My_Blog"}, 1, pool), "My_Blog");
     CHECK(cask_values_nearest("memory-limit", names, 4, pool) == NULL);
     CHECK(cask_values_nearest("", names, 4, pool) == NULL);
     CHECK(cask_values_nearest("x", names, 0, pool) == NULL);
@@ -143,10 +144,32 @@ test_nearest(void)
     apr_pool_destroy(pool);
 }
 
+static void
+test_choice(void)
+{
+    static const char *const names[] = {"default", "flock", "SysVSem"};
+    apr_pool_t *pool = pool_new();
+    size_t index = 77;
+
+    CHECK(cask_values_choice("FLOCK", names, 3, &index, pool) == NULL);
+    CHECK_INT(index, 1);
+    CHECK(cask_values_choice("sysvsem", names, 3, &index, pool) == NULL);
+    CHECK_INT(index, 2);
+    CHECK_STR(cask_values_choice("zzzzzzz", names, 3, &index, pool), "default, flock or SysVSem");
+    CHECK_STR(cask_values_choice("flok", names, 3, &index, pool),
+              "default, flock or SysVSem; did you mean 'flock'?");
+    CHECK_STR(cask_values_choice("", names, 1, &index, pool), "default");
+    CHECK_INT(index, 2);
+    CHECK_STR(cask_values_list(names, 3, pool), "default, flock, SysVSem");
+    CHECK_STR(cask_values_list(names, 0, pool), "");
+    apr_pool_destroy(pool);
+}
+
 const struct unit_test unit_tests[] = {
     {"whole numbers", test_integer, 0},
     {"times", test_time, 0},
     {"flags and octal numbers", test_flag_and_octal, 0},
     {"nearest names and messages", test_nearest, 0},
+    {"one of several words", test_choice, 0},
     {0},
 };
