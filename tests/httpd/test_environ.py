@@ -4,6 +4,7 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,11 @@ def test_the_keys_are_these_and_no_others(site):
     assert keys - headers - SOMETIMES == CGI | WSGI | MODULE | from_config
     assert headers == {"HTTP_HOST", "HTTP_USER_AGENT", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING",
                        "HTTP_CONNECTION"}  # fmt: skip
+
+
+def test_the_guide_names_every_key():
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "environ.md").read_text()
+    assert not [key for key in CGI | WSGI | MODULE if f"`{key}`" not in guide]
 
 
 def test_environ_is_a_plain_dict_of_native_strings(site):

@@ -26,6 +26,8 @@ def server(module_site):
         f"Listen [::1]:{site.port}",
         f"Listen 127.0.0.1:{site.other_port}",
         f"Listen 127.0.0.1:{site.proxy_port}",
+        "WSGITrustedProxyHeaders X-Forwarded-For X-Forwarded-Proto",
+        "WSGITrustedProxies 127.0.0.1 ::1",
         f"<VirtualHost 127.0.0.1:{site.other_port}>",
         "ServerName canonical.example:8123",
         "ServerAdmin admin@canonical.example",
@@ -61,9 +63,9 @@ def on_port(site, port, *lines, host="localhost"):
     return ask(RawConnection(port), *lines, host=host)
 
 
-def by_http2(site):
+def by_http2(site, *headers):
     with Http2Connection(site.port) as client:
-        number = client.request("GET", "/environ/x?y=z", ("accept", "*/*"))
+        number = client.request("GET", "/environ/x?y=z", ("accept", "*/*"), *headers)
         return json.loads(client.wait(number).body)
 
 
@@ -102,6 +104,11 @@ def test_virtual_host(site):
     assert found["mod_wsgi.listener_host"] in ("127.0.0.1", "")
 
 
+def test_trusted_ipv6_proxy(site):
+    found = ask(RawConnection(site.port, host="::1"), "X-Forwarded-For: [2001:DB8::9]:4711")
+    assert found["REMOTE_ADDR"] == "2001:db8::9"
+
+
 def test_ipv6(site):
     found = by_ipv6(site)
     assert found["REMOTE_ADDR"] == found["SERVER_ADDR"] == "::1"
@@ -124,6 +131,20 @@ def test_http2(site):
     assert found["REMOTE_ADDR"] == "127.0.0.1"
     assert found["mod_wsgi.request_id"]
     assert "HTTP_TRANSFER_ENCODING" not in found
+
+
+def test_http2_imitates_nothing(site):
+    odd = [("x-real", "genuine"), ("x_real", "spoofed"), ("x.real", "spoofed"),
+           ("proxy", "spoofed"), ("remote_user", "spoofed")]  # fmt: skip
+    found = by_http2(site, *odd)
+    assert found["HTTP_X_REAL"] == "genuine"
+    assert "spoofed" not in found.values()
+
+
+def test_http2_behind_a_trusted_proxy(site):
+    found = by_http2(site, ("x-forwarded-for", "203.0.113.9"), ("x-forwarded-proto", "https"))
+    assert found["REMOTE_ADDR"] == "203.0.113.9"
+    assert found["wsgi.url_scheme"] == "https"
 
 
 def test_http_1_0(site):

@@ -184,13 +184,27 @@ walk_chain(const struct look *look, const apr_array_header_t *items, bool forwar
 
 /* The items from the one at `outermost` to the right end, in the order they came in. */
 static const char *
-join(const struct look *look, const apr_array_header_t *items, int outermost)
+join(const struct look *look, const apr_array_header_t *array, int outermost)
 {
-    const char *text = text_of(look, &items_of(items)[outermost]);
+    const struct cask_proxies_item *items = items_of(array);
+    size_t size = 0;
+    char *text;
+    char *out;
 
-    for (int i = outermost - 1; i >= 0; i--) {
-        text = apr_pstrcat(look->pool, text, ", ", text_of(look, &items_of(items)[i]), NULL);
+    for (int i = outermost; i >= 0; i--) {
+        size += items[i].len + 2;
     }
+    text = apr_palloc(look->pool, size);
+    out = text;
+    for (int i = outermost; i >= 0; i--) {
+        memcpy(out, items[i].data, items[i].len);
+        out += items[i].len;
+        if (i > 0) {
+            *out++ = ',';
+            *out++ = ' ';
+        }
+    }
+    *out = '\0';
     return text;
 }
 
