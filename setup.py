@@ -41,6 +41,7 @@ EXCLUDED = {
         "proc/daemon_load.c",
         "proc/guard.c",
         "proc/pool.c",
+        "proc/service.c",
         "proc/stale.c",
         "proc/watchdog.c",
         "wire/wire_input.c",

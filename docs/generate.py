@@ -29,6 +29,7 @@ KINDS = {
     "INTEGER": "whole number from {low} to {high}",
     "SIZE": "bytes, or a number with `K`, `M` or `G`",
     "FLAG": "`On` or `Off`",
+    "SEED": "`random`, or a number from {low} to {high}",
     "OCTAL": "octal number from 0 to 0777",
     "TIME": "time: seconds, or a number with `ms`, `s`, `m` or `h`",
     "TEXT": "text",
@@ -40,6 +41,8 @@ KINDS = {
     "GROUP": "group",
     "GROUPS": "groups, with commas between them",
 }
+UNSET = ("NULL", "-1", "CASK_ENGINE_SEED_DEFAULT")
+LIMITS = {"INT32_MAX": "2147483647", "UINT32_MAX": "4294967295"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def default_text(value: str, kind: str) -> str:
         return "`On`" if value == "1" else "`Off`"
     if kind == "HEAD":
         return "`Auto`"
-    unset = value in ("NULL", "CASK_CONFIG_SEED_UNSET") or (
+    unset = value in ("NULL", "CASK_ENGINE_SEED_DEFAULT") or (
         kind in ("TIME", "INTERVAL") and value == "0"
     )
     return "none" if unset else f"`{value}`"
@@ -144,7 +147,7 @@ def time_text(expression: str) -> str:
 
 def number_text(expression: str) -> str:
     match = re.fullmatch(r"INT64_C\((\d+)\)", expression)
-    return match[1] if match else expression
+    return match[1] if match else LIMITS.get(expression, expression)
 
 
 def daemon_option(row: Row) -> str:
@@ -153,7 +156,7 @@ def daemon_option(row: Row) -> str:
         return f"| `{option}` | accepted without effect | | {sentence(help_text)} |\n"
     option, _ident, kind, _field, fallback, low, high, help_text = row.words
     value = KINDS[kind].format(low=number_text(low), high=number_text(high))
-    default = "" if fallback in ("NULL", "-1") else time_text(fallback)
+    default = "" if fallback in UNSET else time_text(fallback)
     return f"| `{option}` | {value} | {default} | {sentence(help_text)} |\n"
 
 

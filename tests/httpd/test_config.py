@@ -36,10 +36,10 @@ ERRORS = {
     "empty": ('WSGIDaemonProcess a threads=""', "threads= has an empty value"),
     "no number": (
         "WSGIDaemonProcess a threads=abc",
-        "WSGIDaemonProcess: threads=abc is refused: allowed is a whole number from 1 to 65533",
+        "WSGIDaemonProcess: threads=abc is refused: allowed is a whole number from 0 to 65533",
     ),
     "number and more": ("WSGIDaemonProcess a threads=5x", "threads=5x is refused"),
-    "zero threads": ("WSGIDaemonProcess a threads=0", "threads=0 is refused"),
+    "fewer threads": ("WSGIDaemonProcess a threads=-1", "threads=-1 is refused"),
     "zero processes": ("WSGIDaemonProcess a processes=0", "processes=0 is refused"),
     "negative": ("WSGIDaemonProcess a maximum-requests=-1", "maximum-requests=-1 is refused"),
     "unit": (

@@ -13,6 +13,7 @@
 
 #include "apache/check_aliases.h"
 #include "apache/check_groups.h"
+#include "apache/check_imports.h"
 #include "apache/check_scripts.h"
 #include "apache/config.h"
 #include "apache/expand.h"
@@ -105,6 +106,7 @@ cask_check_warn(server_rec *main_server, apr_pool_t *ptemp)
     cask_check_groups_warn(main_config, main_server, ptemp);
     cask_check_aliases_warn(main_config, main_server, ptemp);
     cask_check_scripts_warn(main_config, main_server, ptemp);
+    cask_check_imports_warn(main_config, ptemp);
 }
 
 int

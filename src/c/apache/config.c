@@ -24,7 +24,7 @@
 #define UNSET_FLAG   (-1)
 #define UNSET_HEAD   (-1)
 #define UNSET_LEVEL  (-1)
-#define UNSET_SEED   CASK_CONFIG_SEED_UNSET
+#define UNSET_SEED   CASK_ENGINE_SEED_DEFAULT
 #define UNSET_TIME   0
 #define UNSET_NAME   NULL
 #define UNSET_GROUP  NULL

@@ -44,6 +44,7 @@ struct cask_config_group {
 /* A script that a directive names with options: handler, import, dispatch, access and
  * authentication. NULL or -1: not given; groups may hold %{…}, %{GLOBAL} is "". */
 struct cask_config_script {
+    unsigned order; /* WSGIImportScript: as that of an alias */
     const char *directive;
     const char *handler; /* WSGIHandlerScript: its name */
     const char *path;    /* absolute */
@@ -56,6 +57,7 @@ struct cask_config_script {
 
 /* WSGIScriptAlias, WSGIScriptAliasMatch. */
 struct cask_config_alias {
+    unsigned order;    /* among aliases and import scripts of the whole server */
     const char *alias; /* URL prefix, or the regex text */
     ap_regex_t *regex; /* NULL for a prefix */
     const char *target;
@@ -83,10 +85,6 @@ enum cask_config_head {
     CASK_CONFIG_HEAD_ON = 1,
     CASK_CONFIG_HEAD_AUTO = 2,
 };
-
-/* WSGIPythonHashSeed, beside 0 to 4294967295. */
-#define CASK_CONFIG_SEED_UNSET  (-1)
-#define CASK_CONFIG_SEED_RANDOM (-2)
 
 /* Values that a server and a directory can have: the rows SCOPE, LIST and SCRIPT of directives.def,
  * and the handler scripts. Values at server level are kept in the server's own directory record
@@ -142,7 +140,7 @@ struct cask_config_main {
     const char *python_eggs;
     apr_array_header_t *python_warnings; /* const char *; NULL: none */
     int64_t python_optimize;
-    int64_t python_hash_seed; /* or CASK_CONFIG_SEED_… */
+    int64_t python_hash_seed; /* or CASK_ENGINE_SEED_… */
     int64_t slow_request_us;  /* 0: off */
     int dont_write_bytecode;
     int destroy_interpreter;
@@ -156,6 +154,7 @@ struct cask_config_main {
     apr_array_header_t *group_list; /* struct cask_config_group *: in order of definition */
     apr_array_header_t *imports;    /* struct cask_config_script: WSGIImportScript, in order */
     apr_array_header_t *scripts;    /* const struct cask_config_script *: all others, in order */
+    unsigned n_ordered;             /* aliases and import scripts read so far */
     apr_array_header_t *mentions;   /* struct cask_config_mention */
     apr_array_header_t *remarks;    /* struct cask_config_remark */
     apr_array_header_t *headers;    /* struct cask_config_headers */
@@ -166,6 +165,7 @@ struct cask_config_main {
                                                   empty = Python starts in child_init */
     bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
     bool asks_scripts;  /* so does a script that httpd asks */
+    const char *embedded_warnings; /* python_warnings, a line each; NULL: none */
     /* objects of other files of this room, theirs to fill */
     const apr_array_header_t *error_log_format; /* logrecord.c */
     struct cask_embed *embed;

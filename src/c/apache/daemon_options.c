@@ -31,6 +31,7 @@ enum kind {
     KIND_INTEGER,
     KIND_SIZE,
     KIND_FLAG,
+    KIND_SEED,
     KIND_OCTAL,
     KIND_TIME,
     KIND_MILLISECONDS,
@@ -54,7 +55,7 @@ struct row {
     const char *option;
     enum kind kind;
     size_t offset;
-    size_t size; /* of the field: int or int64_t for INTEGER */
+    size_t size; /* of the field: int or int64_t for numbers */
     int64_t low;
     int64_t high;
 };
@@ -213,8 +214,7 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
     const char **text = (const char **)field_of(spec, row);
     const char *allowed = NULL;
     int64_t number = 0;
-    int octal = 0;
-    int flag = 0;
+    int small = 0;
 
     switch (row->kind) {
     case KIND_INTEGER:
@@ -224,12 +224,15 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
         allowed = cask_values_size(value, row->low, row->high, &number, pool);
         break;
     case KIND_FLAG:
-        allowed = cask_values_flag(value, &flag);
-        number = flag;
+        allowed = cask_values_flag(value, &small);
+        number = small;
+        break;
+    case KIND_SEED:
+        allowed = cask_values_seed(value, &number, pool);
         break;
     case KIND_OCTAL:
-        allowed = cask_values_octal(value, &octal);
-        number = octal;
+        allowed = cask_values_octal(value, &small);
+        number = small;
         break;
     case KIND_TIME:
         allowed = cask_values_time(value, row->low, row->high, &number, pool);
@@ -330,6 +333,16 @@ cask_daemon_options_parse(struct cask_group_spec *spec, const cmd_parms *cmd, co
     return NULL;
 }
 
+/* NULL: not given. */
+static const char *
+seed_text(int64_t number, apr_pool_t *pool)
+{
+    if (number < 0) {
+        return number == CASK_ENGINE_SEED_RANDOM ? "random" : NULL;
+    }
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT, number);
+}
+
 const char *
 cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
                          const char **ret_value, apr_pool_t *pool)
@@ -345,11 +358,14 @@ cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
     case KIND_INTEGER:
         value = apr_psprintf(pool, "%" APR_INT64_T_FMT, get_integer(spec, row));
         break;
+    case KIND_SEED:
+        value = seed_text(get_integer(spec, row), pool);
+        break;
     case KIND_SIZE:
         value = cask_values_size_text(get_integer(spec, row), pool);
         break;
     case KIND_FLAG:
-        value = get_integer(spec, row) != 0 ? "On" : "Off";
+        value = get_integer(spec, row) < 0 ? NULL : get_integer(spec, row) != 0 ? "On" : "Off";
         break;
     case KIND_OCTAL:
         value = get_integer(spec, row) < 0

@@ -86,18 +86,6 @@ read_head(const char *value, int *ret_head)
     return cask_values_flag(value, ret_head) == NULL ? NULL : "On, Off or Auto";
 }
 
-static const char *
-read_seed(const char *value, int64_t *ret_seed, apr_pool_t *pool)
-{
-    if (strcmp(value, "random") == 0) {
-        *ret_seed = CASK_CONFIG_SEED_RANDOM;
-        return NULL;
-    }
-    return cask_values_integer(value, 0, UINT32_MAX, ret_seed, pool) == NULL
-               ? NULL
-               : "random, or a whole number from 0 to 4294967295";
-}
-
 /* Adds a value to the list a field points to, made when there is none. */
 static void
 add_value(apr_array_header_t **field, const char *value, apr_pool_t *pool)
@@ -118,7 +106,7 @@ read_value(const cmd_parms *cmd, enum kind kind, const char *value, void *field)
     case KIND_HEAD:
         return read_head(value, field);
     case KIND_SEED:
-        return read_seed(value, field, cmd->pool);
+        return cask_values_seed(value, field, cmd->pool);
     case KIND_LEVEL:
         return cask_values_integer(value, 0, INT32_MAX, field, cmd->pool);
     case KIND_TIME:

@@ -102,7 +102,7 @@ dump_group(apr_file_t *out, const struct cask_config_group *group, apr_pool_t *p
 /* The value of a row, or its default: -1, 0 and NULL are unset, by kind. */
 #define SET_FLAG(value)     ((value) >= 0)
 #define SET_LEVEL(value)    ((value) >= 0)
-#define SET_SEED(value)     ((value) != CASK_CONFIG_SEED_UNSET)
+#define SET_SEED(value)     ((value) != CASK_ENGINE_SEED_DEFAULT)
 #define SET_TIME(value)     ((value) > 0)
 #define SET_INTERVAL(value) ((value) > 0)
 #define SET_TEXT(value)     ((value) != NULL)
@@ -124,7 +124,7 @@ number_text(int64_t number, apr_pool_t *pool)
 static const char *
 seed_text(int64_t seed, apr_pool_t *pool)
 {
-    return seed == CASK_CONFIG_SEED_RANDOM ? "random" : number_text(seed, pool);
+    return seed == CASK_ENGINE_SEED_RANDOM ? "random" : number_text(seed, pool);
 }
 
 static void

@@ -177,14 +177,23 @@ mpm_figure(int what)
 static int
 open_engine(struct cask_embed *embed, struct cask_problem *reterr_problem)
 {
-    const struct cask_python *python = embed->main_config->embedded_python;
+    const struct cask_config_main *main_config = embed->main_config;
+    const struct cask_python *python = main_config->embedded_python;
     struct cask_engine_config config = {
         .embedded = true,
         .program = python->interpreter,
         .python_home = python->home,
-        .python_path = embed->main_config->interp.python_path,
+        .optimize = main_config->python_optimize > 0 ? (int)main_config->python_optimize : 0,
+        .hash_seed = main_config->python_hash_seed,
+        .dont_write_bytecode = main_config->dont_write_bytecode == 1,
+        .warnings = main_config->embedded_warnings,
+        .interps = cask_config_interp_rules(main_config),
+        .keep_interpreter = main_config->destroy_interpreter == 0,
+        .python_eggs = main_config->python_eggs,
         .package_dir = python->package_dir,
         .process_group = "",
+        .case_insensitive = main_config->case_sensitivity == 0,
+        .terminal = ap_exists_config_define("DEBUG"), /* httpd -X */
         .processes = mpm_figure(AP_MPMQ_MAX_DAEMONS),
         .threads = mpm_figure(AP_MPMQ_MAX_THREADS),
         .httpd_description = ap_get_server_description(),

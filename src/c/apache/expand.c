@@ -10,6 +10,7 @@
  */
 #include "apache/expand.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <string.h>
@@ -59,7 +60,7 @@ server_of(const struct cask_expand_facts *facts, apr_pool_t *pool)
     return with_port(name, facts->port, pool);
 }
 
-const char *
+char *
 cask_expand_script_name(const char *uri, const char *path_info, apr_pool_t *pool)
 {
     size_t len = strlen(uri);
@@ -92,8 +93,12 @@ static const char *
 expand_plain(const char *value, const struct cask_expand_facts *facts, apr_pool_t *pool)
 {
     if (strcmp(value, "%{RESOURCE}") == 0) {
-        return apr_pstrcat(pool, server_of(facts, pool), "|",
-                           cask_expand_script_name(facts->uri, facts->path_info, pool), NULL);
+        char *name = cask_expand_script_name(facts->uri, facts->path_info, pool);
+
+        for (char *at = name; facts->lower_case && *at != '\0'; at++) {
+            *at = (char)apr_tolower(*at);
+        }
+        return apr_pstrcat(pool, server_of(facts, pool), "|", name, NULL);
     }
     if (strcmp(value, "%{GLOBAL}") == 0) {
         return "";

@@ -14,6 +14,7 @@ struct cask_expand_facts {
     unsigned port;           /* configured port; not shown for 0, 80 and 443 */
     const char *uri;         /* decoded path of the URL */
     const char *path_info;   /* its tail behind the script; may be NULL */
+    bool lower_case;         /* WSGICaseSensitivity Off: script names that differ in case are one */
     /* The value of a variable for %{ENV:name}, or NULL. */
     const char *(*lookup)(void *context, const char *name);
     void *context;
@@ -33,7 +34,7 @@ bool cask_expand_is_embedded(const char *value);
 /* A %{…} that cask_expand_group() does not know. */
 bool cask_expand_is_unknown(const char *value);
 
-/* uri without the path_info at its end, runs of '/' made one. */
-const char *cask_expand_script_name(const char *uri, const char *path_info, apr_pool_t *pool);
+/* uri without the path_info at its end, runs of '/' made one. The caller's to change. */
+char *cask_expand_script_name(const char *uri, const char *path_info, apr_pool_t *pool);
 
 #endif

@@ -179,9 +179,18 @@ enum cask_outcome
 cask_groups_check_out(struct cask_config_group *group, const struct cask_request *request,
                       struct cask_wire_call **ret_call, struct cask_problem *reterr_problem)
 {
-    enum cask_outcome outcome = await_group(group, reterr_problem);
+    enum cask_outcome outcome;
     int64_t queue_us;
     int status;
+
+    if (group->spec.threads == 0) {
+        cask_problem_set(reterr_problem, 0, 150,
+                         "group '%s' has threads=0: it runs its import scripts and serves no "
+                         "requests; name another group",
+                         group->spec.name);
+        return CASK_OUTCOME_FAILED;
+    }
+    outcome = await_group(group, reterr_problem);
 
     if (outcome != CASK_OUTCOME_DONE) {
         return outcome;

@@ -10,10 +10,10 @@
 
 #include "apache/check.h"
 #include "apache/config.h"
-#include "apache/expand.h"
+#include "apache/preload.h"
+#include "apache/python_options.h"
 #include "apache/pythons.h"
 #include "apache/restrict.h"
-#include "apache/routing.h"
 #include "platform/clock.h"
 #include "platform/cred.h"
 
@@ -25,7 +25,6 @@
 #include <apr_strings.h>
 
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 APLOG_USE_MODULE(wsgi);
@@ -139,82 +138,10 @@ resolve_group(struct cask_config_group *group, const struct cask_config_main *ma
     resolve_ids(spec);
     resolve_script_owner(group);
     resolve_python(group, main_config, pool);
+    cask_python_options_group(spec, main_config, pool);
     resolve_httpd(spec, group->server);
     if (spec->display_name != NULL) {
         spec->display_name = expand_display_name(spec->display_name, spec->name, pool);
-    }
-    group->apps = apr_array_make(pool, 2, sizeof(struct cask_spec_app));
-}
-
-/* Adds an application unless the list has it. */
-static void
-add_app(apr_array_header_t *apps, const struct cask_spec_app *app)
-{
-    const struct cask_spec_app *known = (const struct cask_spec_app *)apps->elts;
-
-    for (int i = 0; i < apps->nelts; i++) {
-        if (strcmp(known[i].script, app->script) == 0 &&
-            strcmp(known[i].callable, app->callable) == 0 &&
-            strcmp(known[i].application_group, app->application_group) == 0) {
-            return;
-        }
-    }
-    *(struct cask_spec_app *)apr_array_push(apps) = *app;
-}
-
-/* Both groups literal: the script is loaded before the first request. */
-static void
-preload_alias(const struct cask_config_alias *alias, struct cask_config_main *main_config,
-              apr_pool_t *pool)
-{
-    struct cask_spec_app app = {.callable = alias->callable_object};
-    const struct cask_config_group *group;
-    struct cask_config_scope scope;
-    struct stat status;
-    size_t len = strlen(alias->target);
-
-    if (alias->process_group == NULL || alias->application_group == NULL ||
-        !cask_expand_is_literal(alias->process_group) ||
-        !cask_expand_is_literal(alias->application_group) ||
-        (alias->regex != NULL && strchr(alias->target, '$') != NULL)) {
-        return;
-    }
-    if (app.callable == NULL) {
-        cask_config_scope_of(cask_config_of_server_level(alias->server), &scope);
-        app.callable = scope.callable_object;
-    }
-    while (len > 1 && alias->target[len - 1] == '/') {
-        len--;
-    }
-    app.script = apr_pstrmemdup(pool, alias->target, len);
-    app.application_group = alias->application_group;
-    if (!cask_expand_is_literal(app.callable) || stat(app.script, &status) != 0 ||
-        !S_ISREG(status.st_mode)) {
-        return;
-    }
-    if (alias->process_group[0] == '\0') {
-        if (!cask_config_restrict_embedded(main_config)) {
-            add_app(main_config->embedded_apps, &app);
-        }
-        return;
-    }
-    group = apr_hash_get(main_config->groups, alias->process_group, APR_HASH_KEY_STRING);
-    if (group != NULL && cask_routing_may_use(alias->server, group)) {
-        add_app(group->apps, &app);
-    }
-}
-
-/* Each alias once: a virtual host's array holds the main server's aliases too. */
-static void
-preload_server(const server_rec *server, struct cask_config_main *main_config, apr_pool_t *pool)
-{
-    const apr_array_header_t *aliases = cask_config_of_server(server)->aliases;
-    const struct cask_config_alias *alias = (const struct cask_config_alias *)aliases->elts;
-
-    for (int i = 0; i < aliases->nelts; i++) {
-        if (alias[i].server == server) {
-            preload_alias(&alias[i], main_config, pool);
-        }
     }
 }
 
@@ -227,18 +154,12 @@ cask_resolve_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_serve
     main_config->socket_prefix = ap_runtime_dir_relative(
         pconf, main_config->socket_prefix != NULL ? main_config->socket_prefix : "wsgi");
     main_config->embedded_python = cask_pythons_find(main_config->python_home, pconf);
-    main_config->embedded_apps = apr_array_make(pconf, 2, sizeof(struct cask_spec_app));
     cask_restrict_resolve(main_config);
+    cask_python_options_embedded(main_config, pconf);
     for (int i = 0; i < main_config->group_list->nelts; i++) {
         resolve_group(groups[i], main_config, pconf);
     }
-    for (const server_rec *server = main_server; server != NULL; server = server->next) {
-        preload_server(server, main_config, pconf);
-    }
-    for (int i = 0; i < main_config->group_list->nelts; i++) {
-        groups[i]->spec.apps = (const struct cask_spec_app *)groups[i]->apps->elts;
-        groups[i]->spec.n_apps = (size_t)groups[i]->apps->nelts;
-    }
+    cask_preload_resolve(main_server, pconf, ptemp);
     if (ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_CREATE_PRE_CONFIG) {
         cask_check_warn(main_server, ptemp);
     }

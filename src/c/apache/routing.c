@@ -165,6 +165,7 @@ cask_routing_facts(request_rec *r, struct cask_expand_facts *ret_facts)
         .port = configured_port(r),
         .uri = r->uri,
         .path_info = r->path_info,
+        .lower_case = cask_config_main()->case_sensitivity == 0,
         .lookup = look_up_variable,
         .context = r,
     };

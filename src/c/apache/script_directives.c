@@ -140,6 +140,7 @@ read_alias(const cmd_parms *cmd, const char *line, struct cask_config_alias *ali
     alias->application_group = options.application_group;
     alias->callable_object = options.callable_object;
     alias->pass_authorization = options.pass_authorization;
+    alias->order = cask_config_main()->n_ordered++;
     alias->server = cmd->server;
     alias->location = cask_config_location(cmd);
     alias->said = apr_pcalloc(cmd->pool, sizeof(*alias->said));
@@ -278,6 +279,7 @@ cask_script_directives_import(cmd_parms *cmd, void *dir, const char *line)
                             "%s: '%s' needs process-group= and application-group=", cmd->cmd->name,
                             script.path);
     }
+    script.order = cask_config_main()->n_ordered++;
     *(struct cask_config_script *)apr_array_push(cask_config_main()->imports) = script;
     return NULL;
 }

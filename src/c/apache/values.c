@@ -7,6 +7,7 @@
  */
 #include "apache/values.h"
 
+#include "gateway/engine.h"
 #include "platform/clock.h"
 
 #include <apr_lib.h>
@@ -146,6 +147,18 @@ cask_values_choice(const char *text, const char *const *names, size_t n_names, s
     nearest = cask_values_nearest(text, names, n_names, pool);
     return nearest == NULL ? allowed
                            : apr_psprintf(pool, "%s; did you mean '%s'?", allowed, nearest);
+}
+
+const char *
+cask_values_seed(const char *text, int64_t *ret_seed, apr_pool_t *pool)
+{
+    if (strcmp(text, "random") == 0) {
+        *ret_seed = CASK_ENGINE_SEED_RANDOM;
+        return NULL;
+    }
+    return cask_values_integer(text, 0, UINT32_MAX, ret_seed, pool) == NULL
+               ? NULL
+               : "random, or a whole number from 0 to 4294967295";
 }
 
 const char *

@@ -26,6 +26,8 @@ const char *cask_values_size_text(int64_t bytes, apr_pool_t *pool);
 /* One of `names`, in any case: its index. */
 const char *cask_values_choice(const char *text, const char *const *names, size_t n_names,
                                size_t *ret_index, apr_pool_t *pool);
+/* Of hashes: "random" (CASK_ENGINE_SEED_RANDOM) or a number. */
+const char *cask_values_seed(const char *text, int64_t *ret_seed, apr_pool_t *pool);
 /* Octal digits only, 0 to 0777. */
 const char *cask_values_octal(const char *text, int *ret_number);
 /* A number, perhaps with a decimal fraction, with ms, s, m or h behind it; without, seconds. low,

@@ -530,6 +530,19 @@ cask_apps_open(struct cask_gate *gate, const struct cask_app *app,
 }
 
 enum cask_outcome
+cask_apps_import(struct cask_gate *gate, const struct cask_app *app,
+                 struct cask_problem *reterr_problem)
+{
+    struct cask_apps_entry *entry = NULL;
+    enum cask_outcome outcome = cask_apps_open(gate, app, NULL, &entry, reterr_problem);
+
+    if (outcome == CASK_OUTCOME_DONE) {
+        list_add(gate->gateway->apps, app);
+    }
+    return outcome;
+}
+
+enum cask_outcome
 cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
                const struct cask_request *request, struct cask_apps_entry **ret_entry,
                PyObject **ret_callable, struct cask_problem *reterr_problem)

@@ -24,6 +24,9 @@ CASK_GIL_HELD enum cask_outcome cask_apps_open(struct cask_gate *gate, const str
                                                const struct cask_request *request,
                                                struct cask_apps_entry **ret_entry,
                                                struct cask_problem *reterr_problem);
+/* The same for a script that is only loaded: its app has no callable. */
+CASK_GIL_HELD enum cask_outcome cask_apps_import(struct cask_gate *gate, const struct cask_app *app,
+                                                 struct cask_problem *reterr_problem);
 /* The same, and the callable that serves the request, as a new reference. */
 CASK_GIL_HELD enum cask_outcome cask_apps_find(struct cask_gate *gate, const struct cask_app *app,
                                                const struct cask_request *request,

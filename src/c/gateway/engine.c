@@ -16,6 +16,7 @@
 #include "gateway/forked.h"
 #include "gateway/pymodule.h"
 #include "gateway/script_call.h"
+#include "gateway/service.h"
 #include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_serve.h"
 #include "interp/interp.h"
@@ -53,15 +54,38 @@ keep_text(const char **text)
 }
 
 static int
+keep_rules(struct cask_interp_rules *rules)
+{
+    struct cask_interp_layer *layers = calloc(rules->n_layers + 1, sizeof(*layers));
+    int status = layers != NULL ? keep_text(&rules->base.python_path) : ENOMEM;
+
+    for (size_t i = 0; status == 0 && i < rules->n_layers; i++) {
+        layers[i] = rules->layers[i];
+        if (keep_text(&layers[i].process_group) != 0 ||
+            keep_text(&layers[i].application_group) != 0 ||
+            keep_text(&layers[i].values.python_path) != 0) {
+            status = ENOMEM;
+        }
+    }
+    rules->layers = layers;
+    return status;
+}
+
+static int
 copy_config(struct cask_engine_config *config)
 {
-    return keep_text(&config->program) != 0 || keep_text(&config->python_home) != 0 ||
-                   keep_text(&config->python_path) != 0 || keep_text(&config->working_home) != 0 ||
-                   keep_text(&config->package_dir) != 0 || keep_text(&config->process_group) != 0 ||
-                   keep_text(&config->httpd_description) != 0 ||
-                   keep_text(&config->httpd_built) != 0 || keep_text(&config->mpm_name) != 0
-               ? ENOMEM
-               : 0;
+    const char **const texts[] = {
+        &config->program,       &config->python_home,       &config->warnings,
+        &config->python_eggs,   &config->working_home,      &config->package_dir,
+        &config->process_group, &config->httpd_description, &config->httpd_built,
+        &config->mpm_name,
+    };
+    int status = keep_rules(&config->interps);
+
+    for (size_t i = 0; status == 0 && i < sizeof(texts) / sizeof(texts[0]); i++) {
+        status = keep_text(texts[i]);
+    }
+    return status;
 }
 
 /* The signal on which faulthandler dumps. Nobody else in httpd or Python uses it. */
@@ -118,6 +142,11 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
         .embedded = config->embedded,
         .program = config->program,
         .python_home = config->python_home,
+        .optimize = config->optimize,
+        .random_seed = config->hash_seed == CASK_ENGINE_SEED_RANDOM,
+        .hash_seed = config->hash_seed,
+        .dont_write_bytecode = config->dont_write_bytecode,
+        .warnings = config->warnings,
         .setup = setup_interpreter,
     };
     int status;
@@ -188,7 +217,9 @@ engine_load(struct cask_engine *engine, const struct cask_app *app,
         return CASK_OUTCOME_UNAVAILABLE;
     }
     if (interp->gateway != NULL) {
-        outcome = cask_apps_find(interp->gateway, app, NULL, &entry, &callable, reterr_problem);
+        outcome = app->callable.len == 0 ? cask_apps_import(interp->gateway, app, reterr_problem)
+                                         : cask_apps_find(interp->gateway, app, NULL, &entry,
+                                                          &callable, reterr_problem);
         cask_forked_leave(&engine->gateway);
         Py_XDECREF(callable);
     }
@@ -381,9 +412,25 @@ start_guard(int64_t deadline_us)
     (void)pthread_detach(thread);
 }
 
+/* Instead of Python's end. The GIL is kept, so that no thread of the application runs on while
+ * libraries run their exit handlers. */
+CASK_GIL_ATTRIBUTE(no_thread_safety_analysis)
+static void
+leave_python(struct cask_runtime *runtime)
+{
+    (void)cask_gil_enter(runtime->main, runtime->opener);
+}
+
+static int
+engine_run(struct cask_engine *engine, const struct cask_app *apps, size_t n_apps, int stop_fd)
+{
+    return cask_service_run(&engine->gateway, apps, n_apps, stop_fd);
+}
+
 static int
 engine_stop(struct cask_engine *engine, int64_t deadline_us)
 {
+    struct cask_runtime *runtime = engine->gateway.runtime;
     int status;
 
     /* A daemon has nothing left to do after this. Embedded, httpd's child waits for the thread that
@@ -391,7 +438,11 @@ engine_stop(struct cask_engine *engine, int64_t deadline_us)
     if (!engine->config.embedded) {
         start_guard(deadline_us);
     }
-    status = cask_runtime_stop(engine->gateway.runtime, deadline_us);
+    if (engine->config.keep_interpreter) {
+        leave_python(runtime);
+        return 0;
+    }
+    status = cask_runtime_stop(runtime, deadline_us);
     if (status == 0) {
         (void)pthread_key_delete(engine->gateway.tail_key);
     }
@@ -408,6 +459,7 @@ cask_engine_entry(uint32_t abi)
         .load = engine_load,
         .serve = engine_serve,
         .ask = engine_ask,
+        .run = engine_run,
         .loaded = engine_loaded,
         .interrupt = engine_interrupt,
         .beat = engine_beat,

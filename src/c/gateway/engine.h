@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform/interp_settings.h"
 #include "platform/log.h"
 #include "request/exchange.h"
 #include "request/question.h"
@@ -22,6 +23,9 @@
 
 struct cask_engine; /* one per process */
 struct cask_problem;
+
+#define CASK_ENGINE_SEED_DEFAULT INT64_C(-1) /* hash seeds: what Python does by itself */
+#define CASK_ENGINE_SEED_RANDOM  INT64_C(-2)
 
 /* The script of app on disk is newer than what this process has loaded: ask the supervisor for a
  * reload. Any serving thread, without the GIL; must not block. At most once a second per script. */
@@ -34,13 +38,20 @@ struct cask_engine_config {
     bool embedded;
     /* embedded: path of the interpreter (venv's bin/python3), found by getpath; NULL: home. */
     const char *program;
-    const char *python_home; /* embedded, when there is no program */
-    /* ':' separated; site.addsitedir each, moved to the front of sys.path. */
-    const char *python_path;
-    const char *working_home;  /* daemon `home=`: sys.path[0] */
-    const char *package_dir;   /* directory of the Python package mod_cask, for server/ */
-    const char *process_group; /* "" embedded */
-    int processes;             /* of the group, or the MPM's maximum */
+    const char *python_home;  /* embedded, when there is no program */
+    int optimize;             /* embedded: at least this level (PYTHONOPTIMIZE may say more) */
+    int64_t hash_seed;        /* embedded: a number, or one of CASK_ENGINE_SEED_… */
+    bool dont_write_bytecode; /* embedded */
+    const char *warnings;     /* embedded: what `python -W` takes, a line each; NULL */
+    bool keep_interpreter;    /* WSGIDestroyInterpreter Off: Python is left as it is at the end */
+    const char *python_eggs;  /* PYTHON_EGG_CACHE; NULL */
+    struct cask_interp_rules interps; /* what may differ from interpreter to interpreter */
+    bool terminal;                    /* `httpd -X`: sys.stdin and sys.stdout stay what they are */
+    bool service;                     /* no requests: run() is called instead of serve() */
+    const char *working_home;         /* daemon `home=`: sys.path[0] */
+    const char *package_dir;          /* directory of the Python package mod_cask, for server/ */
+    const char *process_group;        /* "" embedded */
+    int processes;                    /* of the group, or the MPM's maximum */
     int threads;
     bool multiprocess; /* wsgi.multiprocess */
     bool multithread;
@@ -70,7 +81,8 @@ struct cask_engine_ops {
      * Once per process. */
     int (*open)(const struct cask_engine_config *config, struct cask_engine **ret_engine,
                 struct cask_problem *reterr_problem);
-    /* Loads an application unless it is loaded. DONE, FAILED (problem with traceback), MISSING. Any
+    /* Loads an application unless it is loaded; only the script where the callable's name is empty.
+     * DONE, FAILED (problem with traceback), MISSING. Any
      * thread. */
     enum cask_outcome (*load)(struct cask_engine *engine, const struct cask_app *app,
                               struct cask_problem *reterr_problem);
@@ -86,6 +98,12 @@ struct cask_engine_ops {
     enum cask_outcome (*ask)(struct cask_engine *engine, const struct cask_request *request,
                              struct cask_question *questions, size_t n_questions,
                              struct cask_problem *reterr_problem);
+    /* A process without requests: runs the scripts on this thread, Python's main thread, with
+     * signal handlers as in any Python program. SIGTERM, SIGINT and SIGUSR1 end it unless a script
+     * handles them. What fails is logged. Returns the exit status, when a script has asked for the
+     * end, when all have failed, or, the scripts being done, when stop_fd is readable or a signal
+     * has asked for the end. */
+    int (*run)(struct cask_engine *engine, const struct cask_app *apps, size_t n_apps, int stop_fd);
     /* Calls back for each application that is loaded well. Any thread. */
     void (*loaded)(struct cask_engine *engine, cask_engine_loaded_fn *call, void *context);
     /* Raises mod_wsgi.RequestTimeout in the thread that serves with this thread_id, if it is inside

@@ -9,6 +9,7 @@
 
 #include "gateway/pymodule.h"
 #include "interp/compat.h"
+#include "interp/pyerr.h"
 #include "platform/process.h"
 
 #include <unistd.h>
@@ -19,26 +20,20 @@ cask_forked_is_child(const struct cask_gateway *gateway)
     return getpid() != gateway->owner;
 }
 
-/* The status for SystemExit.code, as Python's own end has it. */
-CASK_GIL_HELD static int
-status_of(PyObject *exception)
+/* sys.exit("text") prints the text, as at Python's own end. */
+CASK_GIL_HELD static void
+print_code(PyObject *exception)
 {
     PyObject *code = PyObject_GetAttrString(exception, "code");
     PyObject *errors = PySys_GetObject("stderr"); /* borrowed */
-    int status = 1;
 
-    if (code == Py_None) {
-        status = 0;
-    } else if (code != NULL && PyLong_Check(code)) {
-        status = (int)PyLong_AsLong(code);
-    } else if (code != NULL && errors != NULL) {
+    if (code != NULL && code != Py_None && !PyLong_Check(code) && errors != NULL) {
         (void)PyFile_WriteObject(code, errors, Py_PRINT_RAW);
         PyErr_Clear();
         (void)PyFile_WriteString("\n", errors);
     }
     PyErr_Clear();
     Py_XDECREF(code);
-    return status;
 }
 
 void
@@ -57,7 +52,8 @@ cask_forked_leave(const struct cask_gateway *gateway)
                  "a forked process must end itself with os._exit()",
                  (long)getpid());
     } else if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) != 0) {
-        status = status_of(exception);
+        print_code(exception);
+        status = cask_pyerr_exit_status(exception);
     } else {
         cask_compat_raise(exception);
         PyErr_PrintEx(0);

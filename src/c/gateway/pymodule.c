@@ -13,6 +13,7 @@
 
 #include "gateway/apps.h"
 #include "gateway/engine.h"
+#include "gateway/settings.h"
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_file.h"
@@ -238,18 +239,12 @@ make_streams(struct cask_gate *gate)
     err = gate->errors != NULL ? cask_wsgi_errors_stream(gate, "<stderr>") : NULL;
     out = err != NULL ? cask_wsgi_errors_stream(gate, "<stdout>") : NULL;
     if (out != NULL && PySys_SetObject("stderr", err) == 0) {
-        status = PySys_SetObject("stdout", out);
+        /* `httpd -X`: a debugger works on the terminal. */
+        status = gate->gateway->config->terminal ? 0 : PySys_SetObject("stdout", out);
     }
     Py_XDECREF(out);
     Py_XDECREF(err);
     return status;
-}
-
-/* A path or name from the configuration, in the file system's encoding; NULL counts as "". */
-CASK_GIL_HELD static PyObject *
-text_of(const char *text)
-{
-    return PyUnicode_DecodeFSDefault(text != NULL ? text : "");
 }
 
 /* The attributes of mod_wsgi that do not change. */
@@ -261,8 +256,8 @@ add_attributes(struct cask_gate *gate)
         "{s(iii)sssssisisOsO}", "version", 6, 1, 1, "process_group",
         config->process_group != NULL ? config->process_group : "", "application_group",
         gate->interp->name, "maximum_processes", config->processes > 1 ? config->processes : 1,
-        "threads_per_process", config->threads > 1 ? config->threads : 1, "FileWrapper",
-        gate->file_type, "RequestTimeout", gate->request_timeout);
+        "threads_per_process", config->threads, "FileWrapper", gate->file_type, "RequestTimeout",
+        gate->request_timeout);
     int status = -1;
 
     if (attributes != NULL) {
@@ -270,20 +265,6 @@ add_attributes(struct cask_gate *gate)
         Py_DECREF(attributes);
     }
     return status;
-}
-
-/* What mod_cask.server.interpreter.prepare() needs to know. */
-CASK_GIL_HELD static PyObject *
-make_settings(const struct cask_engine_config *config)
-{
-    const int *httpd = config->httpd_version;
-
-    return Py_BuildValue("{sNsNsOs{s(iii)szszszsisi}}", "python_path", text_of(config->python_path),
-                         "working_home", text_of(config->working_home), "embedded",
-                         config->embedded ? Py_True : Py_False, "apache", "version", httpd[0],
-                         httpd[1], httpd[2], "description", config->httpd_description, "build_date",
-                         config->httpd_built, "mpm_name", config->mpm_name, "maximum_processes",
-                         config->mpm_processes, "threads_per_process", config->mpm_threads);
 }
 
 /* Makes `import mod_cask` work by the package's path, then prepares the interpreter. A daemon's
@@ -303,14 +284,14 @@ run_prepare(struct cask_gate *gate)
         "from mod_cask.server.interpreter import prepare\n"
         "prepare(module, settings)\n";
     const struct cask_engine_config *config = gate->gateway->config;
-    PyObject *settings = make_settings(config);
+    PyObject *settings = cask_settings_new(config, gate->interp->name);
     PyObject *globals = NULL;
     PyObject *result = NULL;
 
     if (settings != NULL) {
         globals = Py_BuildValue("{sOsOsOsN}", "__builtins__", PyEval_GetBuiltins(), "module",
                                 gate->module, "settings", settings, "package_dir",
-                                text_of(config->package_dir));
+                                PyUnicode_DecodeFSDefault(config->package_dir));
     }
     if (globals != NULL) {
         result = PyRun_String(program, Py_file_input, globals, globals);

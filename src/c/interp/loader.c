@@ -256,6 +256,20 @@ cask_loader_may_try(const struct cask_loader_script *script, struct cask_problem
     return false;
 }
 
+/* Whether the current exception is SystemExit; it stays. */
+CASK_GIL_HELD static bool
+note_exit(struct cask_loader_script *script)
+{
+    PyObject *exception = cask_compat_take_exception();
+    bool ended = exception != NULL && PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) != 0;
+
+    script->exit_status = ended ? cask_pyerr_exit_status(exception) : 0;
+    if (exception != NULL) {
+        cask_compat_raise(exception);
+    }
+    return ended;
+}
+
 CASK_GIL_HELD static int
 load_now(struct cask_loader_script *script, struct cask_problem *reterr_problem)
 {
@@ -285,10 +299,12 @@ load_now(struct cask_loader_script *script, struct cask_problem *reterr_problem)
     module = run_script(script, text);
     free(text);
     if (module == NULL) {
+        bool ended = note_exit(script);
+
         note_failure(script);
         cask_pyerr_fill(script->interp, reterr_problem, 606,
                         "script '%s' cannot be loaded: ", script->path);
-        return EIO;
+        return ended ? ECANCELED : EIO;
     }
     Py_XSETREF(script->module, module);
     script->loaded = script->tried;

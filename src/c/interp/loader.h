@@ -30,6 +30,7 @@ struct cask_loader_script {
     int64_t delay_us;           /* [gil] between attempts after a failure; 0: last one was good */
     int64_t retry_us;           /* [gil] monotonic: no attempt before */
     int64_t retry_wall_us;      /* [gil] the same on the wall clock, for the log */
+    int exit_status;            /* [gil] after ECANCELED: what SystemExit stands for */
     unsigned attempts;          /* [gil] */
     bool loading;               /* [gil, and mutex for writing] a thread is at it */
     pthread_mutex_t mutex;      /* a leaf */
@@ -44,7 +45,7 @@ CASK_GIL_HELD struct cask_loader_script *cask_loader_free(struct cask_loader_scr
 
 /* Runs the script, or waits for the thread that does so (at most a minute). 0: script->module is
  * new. ENOENT: no such file. EIO: it failed; the problem has the traceback unless another thread
- * met the failure. EBUSY: still loading. */
+ * met the failure. ECANCELED: likewise, with SystemExit. EBUSY: still loading. */
 CASK_GIL_HELD int cask_loader_load(struct cask_loader_script *script,
                                    struct cask_problem *reterr_problem);
 /* Whether an attempt is allowed now; if not, the problem names the time of the next one. */

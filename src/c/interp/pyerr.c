@@ -128,6 +128,22 @@ cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem, 
     PyErr_Clear();
 }
 
+int
+cask_pyerr_exit_status(PyObject *exception)
+{
+    PyObject *code = PyObject_GetAttrString(exception, "code");
+    int status = 1;
+
+    if (code == Py_None) {
+        status = 0;
+    } else if (code != NULL && PyLong_Check(code)) {
+        status = (int)PyLong_AsLong(code);
+    }
+    PyErr_Clear();
+    Py_XDECREF(code);
+    return status;
+}
+
 /* An instance, not type and arguments: up to 3.11 `except` looks at the type that was set. */
 void
 cask_pyerr_set_errno(int error, const char *text)

@@ -14,6 +14,8 @@ struct cask_problem;
 CASK_GIL_HELD void cask_pyerr_fill(const struct cask_interp *interp, struct cask_problem *problem,
                                    unsigned number, const char *prefix, ...)
     __attribute__((format(printf, 4, 5)));
+/* The exit status that a SystemExit stands for: 1 where its code is neither None nor a number. */
+CASK_GIL_HELD int cask_pyerr_exit_status(PyObject *exception);
 /* Raises the OSError subclass of the errno, with this text. */
 CASK_GIL_HELD void cask_pyerr_set_errno(int error, const char *text);
 

@@ -20,8 +20,45 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Each line as `python -W` takes it. */
+static PyStatus
+add_warnings(PyConfig *python, const char *warnings)
+{
+    PyStatus status = PyStatus_Ok();
+    const char *line = warnings;
+
+    while (line != NULL && *line != '\0' && !PyStatus_Exception(status)) {
+        const char *end = strchr(line, '\n');
+        char *text = end != NULL ? strndup(line, (size_t)(end - line)) : strdup(line);
+        wchar_t *wide = text != NULL ? Py_DecodeLocale(text, NULL) : NULL;
+
+        free(text);
+        if (wide == NULL) {
+            return PyStatus_NoMemory();
+        }
+        status = PyWideStringList_Append(&python->warnoptions, wide);
+        PyMem_RawFree(wide);
+        line = end != NULL ? end + 1 : NULL;
+    }
+    return status;
+}
+
+static void
+set_flags(PyConfig *python, const struct cask_runtime_config *config)
+{
+    python->optimization_level = config->optimize;
+    if (config->dont_write_bytecode) {
+        python->write_bytecode = 0;
+    }
+    if (config->random_seed || config->hash_seed >= 0) {
+        python->use_hash_seed = config->random_seed ? 0 : 1;
+        python->hash_seed = config->random_seed ? 0 : (unsigned long)config->hash_seed;
+    }
+}
 
 /* Initialises Python as the `python` command would, but for arguments and signal handlers. */
 static int
@@ -36,7 +73,11 @@ start_python(const struct cask_runtime_config *config, struct cask_problem *rete
     PyConfig_InitPythonConfig(&python);
     python.parse_argv = 0;
     python.install_signal_handlers = 0;
+    set_flags(&python, config);
     status = PyConfig_SetBytesArgv(&python, 1, arguments);
+    if (!PyStatus_Exception(status)) {
+        status = add_warnings(&python, config->warnings);
+    }
     if (!PyStatus_Exception(status) && config->program != NULL) {
         status = PyConfig_SetBytesString(&python, &python.program_name, config->program);
     }

@@ -23,9 +23,14 @@ struct cask_thread;
 typedef int cask_runtime_setup_fn(struct cask_interp *interp, void *context);
 
 struct cask_runtime_config {
-    bool embedded;           /* start Python; else take over the running one */
-    const char *program;     /* embedded: the interpreter's path, or NULL */
-    const char *python_home; /* embedded, without program */
+    bool embedded;            /* start Python; else take over the running one */
+    const char *program;      /* embedded: the interpreter's path, or NULL */
+    const char *python_home;  /* embedded, without program */
+    int optimize;             /* embedded: at least this level */
+    bool random_seed;         /* embedded: at random, whatever PYTHONHASHSEED says */
+    int64_t hash_seed;        /* embedded, unless random: below 0: Python's own choice */
+    bool dont_write_bytecode; /* embedded */
+    const char *warnings;     /* embedded: a line for each `-W`; NULL */
     cask_runtime_setup_fn *setup;
     void *setup_context;
 };

@@ -39,6 +39,7 @@
 #include "proc/guard.h"
 #include "proc/loadlist.h"
 #include "proc/pool.h"
+#include "proc/service.h"
 #include "proc/spec.h"
 #include "proc/stale.h"
 #include "proc/title.h"
@@ -526,6 +527,9 @@ cask_daemon_main(int channel_fd, const struct cask_engine_ops *ops)
     }
     if (self->boot->spec->display_name != NULL) {
         cask_title_set(self->boot->spec->display_name);
+    }
+    if (self->boot->spec->threads == 0) {
+        return cask_service_main(ops, self->boot);
     }
     error = start(self, &problem);
     if (error != 0) {

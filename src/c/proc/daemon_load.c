@@ -28,8 +28,11 @@ cask_daemon_load_engine(const struct cask_daemon_boot *boot, const struct cask_e
     const struct cask_engine_config config = {
         .embedded = false,
         .python_home = spec->python_home,
-        .python_path = spec->python_path,
         .working_home = spec->home,
+        .keep_interpreter = spec->keep_interpreter,
+        .python_eggs = spec->python_eggs,
+        .interps = spec->interps,
+        .service = spec->threads == 0,
         .package_dir = spec->package_dir,
         .process_group = spec->name,
         .processes = spec->processes,
@@ -44,7 +47,7 @@ cask_daemon_load_engine(const struct cask_daemon_boot *boot, const struct cask_e
         .mpm_name = spec->mpm_name,
         .mpm_processes = spec->mpm_processes,
         .mpm_threads = spec->mpm_threads,
-        .stale = cask_stale_add,
+        .stale = stale != NULL ? cask_stale_add : NULL,
         .stale_context = stale,
         .log = process->sink,
         .log_context = process->sink_context,
@@ -56,6 +59,19 @@ cask_daemon_load_engine(const struct cask_daemon_boot *boot, const struct cask_e
                  spec->locale);
     }
     return ops->open(&config, ret_engine, reterr_problem);
+}
+
+static void
+log_missing(const struct cask_group_spec *spec, const struct cask_spec_app *app,
+            const struct cask_problem *problem)
+{
+    if (app->callable[0] == '\0') {
+        cask_log_problem(problem);
+    } else {
+        /* the requests for it get 404 from httpd: nothing to wait for */
+        cask_log_debug(CASK_LOG_INFO, "group '%s': script '%s' is not there", spec->name,
+                       app->script);
+    }
 }
 
 int
@@ -76,10 +92,8 @@ cask_daemon_load_apps(const struct cask_daemon_boot *boot, const struct cask_eng
         enum cask_outcome outcome = ops->load(engine, &app, &problem);
 
         if (outcome == CASK_OUTCOME_MISSING) {
-            /* the requests for it get 404 from httpd: nothing to wait for */
-            cask_log_debug(CASK_LOG_INFO, "group '%s': script '%s' is not there", spec->name,
-                           from->script);
-        } else if (outcome != CASK_OUTCOME_DONE && boot->strict) {
+            log_missing(spec, from, &problem);
+        } else if (outcome != CASK_OUTCOME_DONE && boot->strict && from->proven) {
             if (problem.number == 0) {
                 (void)cask_problem_set(&problem, EIO, 406, "cannot load '%s'", from->script);
             }

@@ -344,6 +344,7 @@ add_worker(struct cask_generation *self, struct cask_problem *reterr_problem)
         self->workers = larger;
         self->workers_capacity = capacity;
     }
+    cask_loadlist_prove(self->load, self->loaded);
     if (!self->fresh) {
         config.apps = cask_loadlist_apps(self->load, &config.n_apps);
     }
@@ -385,7 +386,12 @@ fill_load(struct cask_generation *self)
         cask_loadlist_add_row(self->load, &spec->apps[i]);
     }
     for (size_t i = 0; i < n_before; i++) {
-        cask_loadlist_add_row(self->load, &before[i]);
+        if (before[i].callable[0] != '\0') { /* import scripts are those of the configuration */
+            cask_loadlist_add_row(self->load, &before[i]);
+        }
+    }
+    if (self->config.load != NULL) {
+        cask_loadlist_prove(self->load, self->config.load);
     }
 }
 

@@ -293,9 +293,32 @@ fault_of(const struct cask_group_spec *spec)
     return NULL;
 }
 
+/* Two generations of a service must not run beside each other, also not of different supervisors:
+ * the old one ends first. */
+static void
+end_service(struct cask_group *self)
+{
+    struct cask_generation *old = self->serving;
+
+    if (old == NULL || self->settings->spec->threads != 0) {
+        return;
+    }
+    self->serving = NULL;
+    show_starting(self);
+    if (cask_generation_spec(old)->threads == 0) {
+        cask_generation_stop(old, 0);
+    } else {
+        cask_generation_drain(old, cask_spec_drain_us(cask_generation_spec(old)));
+    }
+}
+
 static bool
 must_wait(const struct cask_group *self)
 {
+    if (self->settings->spec->threads == 0 &&
+        (self->n_members > 0 || cask_orphans_left(self->orphans) > 0)) {
+        return true;
+    }
     return self->next != NULL || count_draining(self) >= CASK_GROUP_MAX_DRAINING ||
            self->n_members == CASK_GROUP_MAX_GENERATIONS ||
            (self->serving != NULL && self->host->starting >= CASK_GROUP_MAX_STARTING);
@@ -314,17 +337,20 @@ try_start(struct cask_group *self)
         .parent_fd = self->host->parent_fd,
         .log = &self->log,
         .backoff = &self->backoff,
-        .strict = self->serving != NULL,
         .call = on_generation,
         .context = self,
     };
     struct cask_problem problem = {0};
 
     self->wanted = !self->going;
+    if (!self->going && fault_of(spec) == NULL) {
+        end_service(self);
+    }
     if (self->going || fault_of(spec) != NULL || must_wait(self)) {
         return; /* cask_group_poke() comes again when there is room */
     }
     self->wanted = false;
+    config.strict = self->serving != NULL;
     cask_loop_timer_set(self->retry, CASK_CLOCK_NEVER);
     if (self->serving != NULL) {
         remember_loaded(self, self->serving);

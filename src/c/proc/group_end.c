@@ -73,7 +73,10 @@ cask_group_step_down(struct cask_group *group)
     group->going = true;
     group->wanted = false;
     group->keep_path = true;
-    group->step_down_us = cask_clock_mono_us() + STEP_DOWN_US;
+    group->step_down_us = cask_clock_mono_us();
+    if (group->settings->spec->threads != 0) {
+        group->step_down_us += STEP_DOWN_US; /* else the successor's service waits for ours */
+    }
     cask_loop_timer_set(group->retry, CASK_CLOCK_NEVER);
     if (group->next != NULL) {
         struct cask_generation *superseded = group->next;
@@ -129,6 +132,7 @@ cask_group_tick(struct cask_group *group)
 {
     cask_board_sweep(group->board, is_alive);
     cask_orphans_tick(group->orphans, group->board);
+    cask_group_poke(group); /* a service waits for orphans to be gone */
     if (group->step_down_us != CASK_CLOCK_NEVER) {
         step_down_tick(group);
     }

@@ -83,6 +83,7 @@ cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app)
         return false;
     }
     added = &list->apps[list->n_apps++];
+    added->proven = false;
     added->script = block;
     added->callable = append(block, &app->script);
     added->application_group = append((char *)added->callable, &app->callable);
@@ -99,7 +100,28 @@ cask_loadlist_add_row(struct cask_loadlist *list, const struct cask_spec_app *ro
         .application_group = {row->application_group, (uint32_t)strlen(row->application_group)},
     };
 
-    return cask_loadlist_add(list, &app);
+    if (!cask_loadlist_add(list, &app)) {
+        return false;
+    }
+    list->apps[list->n_apps - 1].proven = row->proven;
+    return true;
+}
+
+static bool
+same_rows(const struct cask_spec_app *a, const struct cask_spec_app *b)
+{
+    return strcmp(a->script, b->script) == 0 && strcmp(a->callable, b->callable) == 0 &&
+           strcmp(a->application_group, b->application_group) == 0;
+}
+
+void
+cask_loadlist_prove(struct cask_loadlist *list, const struct cask_loadlist *loaded)
+{
+    for (size_t i = 0; i < list->n_apps; i++) {
+        for (size_t j = 0; j < loaded->n_apps && !list->apps[i].proven; j++) {
+            list->apps[i].proven = same_rows(&list->apps[i], &loaded->apps[j]);
+        }
+    }
 }
 
 const struct cask_spec_app *

@@ -23,8 +23,10 @@ struct cask_loadlist *cask_loadlist_free(struct cask_loadlist *list);
 /* Copies app into the list. False when it is there already, its names are too long, or there is no
  * room or memory. */
 bool cask_loadlist_add(struct cask_loadlist *list, const struct cask_app *app);
-/* The same with NUL-terminated names. */
+/* The same with NUL-terminated names, and `proven`. */
 bool cask_loadlist_add_row(struct cask_loadlist *list, const struct cask_spec_app *row);
+/* Marks those as proven that are in the other list. */
+void cask_loadlist_prove(struct cask_loadlist *list, const struct cask_loadlist *loaded);
 /* In the order they were added; valid until the next add. */
 const struct cask_spec_app *cask_loadlist_apps(const struct cask_loadlist *list, size_t *ret_count);
 

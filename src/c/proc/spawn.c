@@ -31,9 +31,10 @@
 #include "proc/channel.h"
 #include "proc/confine.h"
 
-#define SEND_US   (5 * CASK_CLOCK_SECOND)
-#define SAFE_FD   10 /* copies of the channel and the log are put from here on first */
-#define PATH_SIZE 4096
+#define SEND_US     (5 * CASK_CLOCK_SECOND)
+#define SAFE_FD     10 /* copies of the channel and the log are put from here on first */
+#define PATH_SIZE   4096
+#define FLAGS_LIMIT 128 /* of Python's command line; more warning filters are cut */
 
 /* Signals keep the parent's handlers until here: they are blocked around the fork. */
 static void
@@ -177,11 +178,16 @@ set_environment(const struct cask_group_spec *spec, const struct cask_cred *cred
 {
     static const char *const user_names[] = {"USER", "USERNAME", "LOGNAME"};
     int error = setenv("HOME", cred->home, 1);
+    char seed[24];
 
     for (size_t i = 0; i < sizeof(user_names) / sizeof(user_names[0]); i++) {
         if (error == 0 && getenv(user_names[i]) != NULL) {
             error = setenv(user_names[i], cred->name, 1);
         }
+    }
+    if (error == 0 && spec->python_hash_seed >= 0) {
+        (void)snprintf(seed, sizeof(seed), "%lld", (long long)spec->python_hash_seed);
+        error = setenv("PYTHONHASHSEED", seed, 1);
     }
     if (error == 0 && spec->lang != NULL) {
         error = setenv("LANG", spec->lang, 1);
@@ -194,6 +200,48 @@ set_environment(const struct cask_group_spec *spec, const struct cask_cred *cred
     }
 }
 
+/* What Python takes on its command line; PYTHONOPTIMIZE and the like of the environment count too.
+ * `warnings` is a copy that is cut here. Returns the number of arguments. */
+static size_t
+add_flags(const struct cask_group_spec *spec, char *warnings, char **arguments)
+{
+    size_t n = 0;
+
+    if (spec->python_optimize > 0) {
+        arguments[n++] = (char *)(spec->python_optimize == 1 ? "-O" : "-OO");
+    }
+    if (spec->dont_write_bytecode == 1) {
+        arguments[n++] = (char *)"-B";
+    }
+    if (spec->python_hash_seed == CASK_ENGINE_SEED_RANDOM) {
+        arguments[n++] = (char *)"-R";
+    }
+    for (char *rest = warnings; rest != NULL && n < FLAGS_LIMIT - 2;) {
+        char *word = strsep(&rest, "\n");
+
+        if (*word != '\0') {
+            arguments[n++] = (char *)"-W";
+            arguments[n++] = word;
+        }
+    }
+    return n;
+}
+
+static _Noreturn void
+run_python(const struct cask_group_spec *spec, char *boot_path)
+{
+    char *arguments[FLAGS_LIMIT + 5] = {(char *)spec->interpreter}; /* it finds venvs by it */
+    char *warnings = spec->python_warnings != NULL ? strdup(spec->python_warnings) : NULL;
+    size_t n = 1 + add_flags(spec, warnings, arguments + 1);
+
+    arguments[n++] = boot_path;
+    arguments[n++] = (char *)spec->engine;
+    arguments[n++] = (char *)spec->package_dir;
+    arguments[n] = NULL;
+    (void)execv(spec->interpreter, arguments);
+    spawn_failed(errno, spec->interpreter);
+}
+
 static _Noreturn void
 exec_daemon(const struct cask_group_spec *spec)
 {
@@ -201,7 +249,6 @@ exec_daemon(const struct cask_group_spec *spec)
     struct cask_problem problem = {0};
     struct cask_cred *cred = calloc(1, sizeof(*cred));
     char path[PATH_SIZE];
-    char *arguments[5];
     const char *step = "";
     int error;
 
@@ -236,13 +283,7 @@ exec_daemon(const struct cask_group_spec *spec)
         spawn_failed(error, step);
     }
 
-    arguments[0] = (char *)spec->interpreter; /* virtual environments are found by it */
-    arguments[1] = path;
-    arguments[2] = (char *)spec->engine;
-    arguments[3] = (char *)spec->package_dir;
-    arguments[4] = NULL;
-    (void)execv(spec->interpreter, arguments);
-    spawn_failed(errno, spec->interpreter);
+    run_python(spec, path);
 }
 
 int

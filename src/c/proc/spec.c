@@ -6,7 +6,7 @@
  * Threads: any.
  * Invariants:
  *   (1) every member of struct cask_group_spec has one row in `fields` or is handled beside it
- *       (secret, apps, httpd_version), so that nothing is lost on the way to a daemon;
+ *       (secret, apps, interps, httpd_version), so that nothing is lost on the way to a daemon;
  *   (2) a decoded spec has a name and numbers in the ranges a configuration can give.
  */
 #include "proc/spec.h"
@@ -21,6 +21,7 @@
 
 #define SPEC_MAGIC     0x53505301u /* "SPS", version 1 */
 #define SPEC_APP_LIMIT 4096u
+#define SPEC_LAYERS    4096u
 #define SPEC_MAX_COUNT 65535 /* processes, threads */
 #define DRAIN_US       (60 * CASK_CLOCK_SECOND)
 
@@ -64,6 +65,13 @@ static const struct field fields[] = {
     FIELD(locale, FIELD_TEXT),
     FIELD(python_home, FIELD_TEXT),
     FIELD(python_path, FIELD_TEXT),
+    FIELD(python_optimize, FIELD_U32),
+    FIELD(python_hash_seed, FIELD_I64),
+    FIELD(dont_write_bytecode, FIELD_U32),
+    FIELD(keep_interpreter, FIELD_BOOL),
+    FIELD(python_warnings, FIELD_TEXT),
+    FIELD(python_eggs, FIELD_TEXT),
+    FIELD(switch_interval_us, FIELD_I64),
     FIELD(interpreter, FIELD_TEXT),
     FIELD(engine, FIELD_TEXT),
     FIELD(package_dir, FIELD_TEXT),
@@ -114,6 +122,7 @@ static const struct field fields[] = {
 struct decoded {
     struct cask_group_spec spec; /* first: freed through it */
     struct cask_spec_app *apps;
+    struct cask_interp_layer *layers;
     char *data;
 };
 
@@ -177,6 +186,44 @@ field_get(struct cask_unpack *unpack, struct cask_group_spec *spec, const struct
     }
 }
 
+/* The flags are -1, 0 or 1. */
+static void
+put_settings(struct cask_pack *pack, const struct cask_interp_settings *settings)
+{
+    cask_pack_u32(pack, (uint32_t)settings->per_interpreter_gil);
+    cask_pack_u32(pack, (uint32_t)settings->free_threading);
+    cask_pack_u32(pack, (uint32_t)settings->restrict_stdin);
+    cask_pack_u32(pack, (uint32_t)settings->restrict_stdout);
+    cask_pack_u32(pack, (uint32_t)settings->restrict_signal);
+    cask_pack_u64(pack, (uint64_t)settings->switch_interval_us);
+    cask_pack_text(pack, settings->python_path);
+}
+
+static bool
+get_settings(struct cask_unpack *unpack, struct cask_interp_settings *ret_settings)
+{
+    ret_settings->per_interpreter_gil = (int)cask_unpack_u32(unpack);
+    ret_settings->free_threading = (int)cask_unpack_u32(unpack);
+    ret_settings->restrict_stdin = (int)cask_unpack_u32(unpack);
+    ret_settings->restrict_stdout = (int)cask_unpack_u32(unpack);
+    ret_settings->restrict_signal = (int)cask_unpack_u32(unpack);
+    ret_settings->switch_interval_us = (int64_t)cask_unpack_u64(unpack);
+    ret_settings->python_path = cask_unpack_text(unpack);
+    return !unpack->bad && ret_settings->switch_interval_us >= 0;
+}
+
+static void
+put_interps(struct cask_pack *pack, const struct cask_interp_rules *rules)
+{
+    put_settings(pack, &rules->base);
+    cask_pack_u32(pack, (uint32_t)rules->n_layers);
+    for (size_t i = 0; i < rules->n_layers; i++) {
+        cask_pack_text(pack, rules->layers[i].process_group);
+        cask_pack_text(pack, rules->layers[i].application_group);
+        put_settings(pack, &rules->layers[i].values);
+    }
+}
+
 int
 cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t *ret_len,
                  struct cask_problem *reterr_problem)
@@ -196,7 +243,9 @@ cask_spec_encode(const struct cask_group_spec *spec, char **ret_data, size_t *re
         cask_pack_text(&pack, spec->apps[i].script);
         cask_pack_text(&pack, spec->apps[i].callable);
         cask_pack_text(&pack, spec->apps[i].application_group);
+        cask_pack_u32(&pack, spec->apps[i].proven ? 1 : 0);
     }
+    put_interps(&pack, &spec->interps);
     if (pack.error != 0) {
         int error = pack.error;
 
@@ -231,6 +280,7 @@ decode_apps(struct decoded *decoded, struct cask_unpack *unpack, int *ret_error)
         app->script = cask_unpack_text(unpack);
         app->callable = cask_unpack_text(unpack);
         app->application_group = cask_unpack_text(unpack);
+        app->proven = cask_unpack_u32(unpack) != 0;
         if (app->script == NULL || app->callable == NULL || app->application_group == NULL) {
             return false;
         }
@@ -238,6 +288,30 @@ decode_apps(struct decoded *decoded, struct cask_unpack *unpack, int *ret_error)
     decoded->spec.apps = decoded->apps;
     decoded->spec.n_apps = count;
     return true;
+}
+
+static bool
+decode_interps(struct decoded *decoded, struct cask_unpack *unpack, int *ret_error)
+{
+    bool good = get_settings(unpack, &decoded->spec.interps.base);
+    uint32_t count = cask_unpack_u32(unpack);
+
+    if (!good || unpack->bad || count > SPEC_LAYERS) {
+        return false;
+    }
+    decoded->layers = calloc(count + 1, sizeof(*decoded->layers));
+    if (decoded->layers == NULL) {
+        *ret_error = ENOMEM;
+        return false;
+    }
+    for (uint32_t i = 0; i < count && good; i++) {
+        decoded->layers[i].process_group = cask_unpack_text(unpack);
+        decoded->layers[i].application_group = cask_unpack_text(unpack);
+        good = get_settings(unpack, &decoded->layers[i].values);
+    }
+    decoded->spec.interps.layers = decoded->layers;
+    decoded->spec.interps.n_layers = count;
+    return good;
 }
 
 /* Invariant (2): a wrong number must not become an allocation or a division. */
@@ -250,7 +324,8 @@ in_range(const struct cask_group_spec *spec)
         spec->socket_timeout_us,   spec->queue_timeout_us,     spec->reload_wait_us,
         spec->maximum_requests,    spec->interrupt_timeout_us, spec->deadlock_timeout_us,
         spec->restart_interval_us, spec->eviction_timeout_us,  spec->cpu_time_limit_us,
-        spec->memory_limit,        spec->virtual_memory_limit, spec->stack_size};
+        spec->memory_limit,        spec->virtual_memory_limit, spec->stack_size,
+        spec->switch_interval_us};
 
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         if (times[i] < 0) {
@@ -258,7 +333,7 @@ in_range(const struct cask_group_spec *spec)
         }
     }
     return spec->name != NULL && spec->name[0] != '\0' && spec->processes >= 1 &&
-           spec->processes <= SPEC_MAX_COUNT && spec->threads >= 1 &&
+           spec->processes <= SPEC_MAX_COUNT && spec->threads >= 0 &&
            spec->threads <= SPEC_MAX_COUNT && spec->umask >= -1 && spec->umask <= 0777;
 }
 
@@ -266,6 +341,7 @@ static void
 decoded_free(struct decoded *decoded)
 {
     free(decoded->apps);
+    free(decoded->layers);
     free(decoded->data);
     free(decoded);
 }
@@ -298,8 +374,8 @@ cask_spec_decode(const char *data, size_t len, struct cask_group_spec **ret_spec
     for (size_t i = 0; i < 3; i++) {
         decoded->spec.httpd_version[i] = (int)cask_unpack_u32(&unpack);
     }
-    if (!decode_apps(decoded, &unpack, &error) || !cask_unpack_end(&unpack) ||
-        !in_range(&decoded->spec)) {
+    if (!decode_apps(decoded, &unpack, &error) || !decode_interps(decoded, &unpack, &error) ||
+        !cask_unpack_end(&unpack) || !in_range(&decoded->spec)) {
         goto failed;
     }
     *ret_spec = &decoded->spec;

@@ -14,7 +14,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "gateway/engine.h"
 #include "platform/cred.h"
+#include "platform/interp_settings.h"
 #include "proto/frame.h"
 
 struct cask_problem;
@@ -22,8 +24,9 @@ struct cask_problem;
 /* An application to load before READY. */
 struct cask_spec_app {
     const char *script;
-    const char *callable;
+    const char *callable; /* "": only the script (WSGIImportScript) */
     const char *application_group;
+    bool proven; /* a process of the group has loaded it before: a strict daemon must, too */
 };
 
 struct cask_group_spec {
@@ -50,15 +53,24 @@ struct cask_group_spec {
     /* Effective: option, else WSGIPythonHome, else the package's; NULL never after post-config. */
     const char *python_home;
     const char *python_path;
-    const char *interpreter; /* resolved python_home/bin/python3; NULL: `fault` */
-    const char *engine;      /* path of the _engine library that fits */
-    const char *package_dir; /* directory of the Python package mod_cask */
+    /* Options of Python itself; effective after post-config: option, else directive. */
+    int python_optimize;         /* at least this level; -1: not given */
+    int64_t python_hash_seed;    /* or CASK_ENGINE_SEED_… */
+    int dont_write_bytecode;     /* -1: not given */
+    bool keep_interpreter;       /* WSGIDestroyInterpreter Off */
+    const char *python_warnings; /* a line each; NULL: none */
+    const char *python_eggs;
+    int64_t switch_interval_us;       /* 0: Python's own */
+    struct cask_interp_rules interps; /* python_path and switch_interval_us are in its base */
+    const char *interpreter;          /* resolved python_home/bin/python3; NULL: `fault` */
+    const char *engine;               /* path of the _engine library that fits */
+    const char *package_dir;          /* directory of the Python package mod_cask */
     /* Why this group cannot start at all (no engine, no python); NULL: nothing known. */
     const char *fault;
     /* concurrency */
     int processes;
-    bool processes_given; /* wsgi.multiprocess */
-    int threads;
+    bool processes_given;    /* wsgi.multiprocess */
+    int threads;             /* 0: a service group, which runs its scripts and serves no requests */
     const char *socket_user; /* NULL: httpd's */
     int send_buffer_size;    /* bytes; 0: the system's, here and below */
     int receive_buffer_size;

@@ -362,6 +362,9 @@ explain_end(struct cask_worker *self, int status)
                                "group '%s': '%s' ended with status %d before it said hello%s%s",
                                name, self->config.spec->interpreter, WEXITSTATUS(status),
                                self->reader.last[0] != '\0' ? ": " : "", self->reader.last);
+    } else if (self->config.spec->threads == 0 && WEXITSTATUS(status) == 0) {
+        (void)cask_problem_set(&self->problem, 0, 432, "group '%s': service process %ld has ended",
+                               name, (long)self->pid);
     } else {
         (void)cask_problem_set(&self->problem, 0, 421,
                                "group '%s': process %ld ended by itself with status %d", name,

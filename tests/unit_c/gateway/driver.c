@@ -521,10 +521,9 @@ run(struct driver *driver, char **words)
         (void)fflush(stdout);
         driver->ops->dump_stacks(driver->engine, STDOUT_FILENO);
     } else if (strcmp(words[0], "stop") == 0) {
-        int status = driver->ops->stop(driver->engine,
-                                       cask_clock_deadline(strtol(words[1], NULL, 10) * 1000));
+        int64_t deadline_us = cask_clock_deadline(strtol(words[1], NULL, 10) * 1000);
 
-        (void)printf("stopped %d\n", status);
+        (void)printf("stopped %d\n", driver->ops->stop(driver->engine, deadline_us));
     }
     (void)printf(".\n");
     (void)fflush(stdout);
@@ -539,7 +538,8 @@ main(int argc, char **argv)
         .embedded = true,
         .program = argc > 1 ? argv[1] : NULL,
         .package_dir = argc > 2 ? argv[2] : NULL,
-        .python_path = getenv("DRIVER_PYTHON_PATH"),
+        .hash_seed = CASK_ENGINE_SEED_DEFAULT,
+        .interps.base = {.restrict_signal = 1, .python_path = getenv("DRIVER_PYTHON_PATH")},
         .process_group = "",
         .processes = 1,
         .threads = 4,

@@ -15,7 +15,12 @@
 
 static const struct cask_spec_app apps[] = {
     {.script = "/srv/a.wsgi", .callable = "application", .application_group = ""},
-    {.script = "/srv/b.wsgi", .callable = "app", .application_group = "b"},
+    {.script = "/srv/b.wsgi", .callable = "app", .application_group = "b", .proven = true},
+};
+
+static const struct cask_interp_layer layers[] = {
+    {.process_group = "blog", .values = {.restrict_stdin = -1, .switch_interval_us = 25000}},
+    {.application_group = "", .values = {.restrict_signal = 0, .python_path = "/c"}},
 };
 
 static struct cask_group_spec
@@ -35,6 +40,14 @@ full_spec(void)
         .locale = "C.UTF-8",
         .python_home = "/venv",
         .python_path = "/a:/b",
+        .python_optimize = -1,
+        .python_hash_seed = CASK_ENGINE_SEED_RANDOM,
+        .dont_write_bytecode = 1,
+        .keep_interpreter = true,
+        .python_warnings = "ignore\nerror",
+        .python_eggs = "/eggs",
+        .switch_interval_us = 10,
+        .interps = {.base = cask_interp_settings_unset(), .layers = layers, .n_layers = 2},
         .interpreter = "/venv/bin/python3",
         .engine = "/m/_engine.so",
         .package_dir = "/m/mod_cask",
@@ -106,6 +119,14 @@ test_round_trip(void)
     CHECK_INT(decoded->n_apps, 2);
     CHECK_STR(decoded->apps[1].callable, "app");
     CHECK_STR(decoded->apps[0].application_group, "");
+    CHECK(decoded->apps[1].proven && !decoded->apps[0].proven);
+    CHECK_INT(decoded->python_hash_seed, CASK_ENGINE_SEED_RANDOM);
+    CHECK_INT(decoded->interps.base.restrict_stdout, -1);
+    CHECK_INT(decoded->interps.n_layers, 2);
+    CHECK_STR(decoded->interps.layers[0].process_group, "blog");
+    CHECK_STR(decoded->interps.layers[0].application_group, NULL);
+    CHECK_INT(decoded->interps.layers[0].values.switch_interval_us, 25000);
+    CHECK_STR(decoded->interps.layers[1].values.python_path, "/c");
     check_same(decoded, &spec);
 
 leave:

@@ -14,16 +14,15 @@ import sys
 import threading  # its main thread must be the one that prepares the interpreter
 import time
 import types
-from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
+from mod_cask.server.restrict import restrict_signals, restrict_stream
+
 Settings = dict[str, Any]
-INFO = 6
 
 
-def add_paths(python_path: str, working_home: str) -> None:
-    """`python-path` through site (.pth files count), in front of the rest; then `home`."""
+def add_path(python_path: str) -> None:
+    """Directories through site (.pth files count), in front of the rest."""
     for directory in reversed([entry for entry in python_path.split(os.pathsep) if entry]):
         before = list(sys.path)
         site.addsitedir(directory)
@@ -31,8 +30,6 @@ def add_paths(python_path: str, working_home: str) -> None:
         if directory not in added and directory in before:
             added.insert(0, directory)  # it was there already, but further back
         sys.path[:] = added + [entry for entry in sys.path if entry not in added]
-    if working_home:
-        sys.path.insert(0, working_home)
 
 
 def free_children() -> None:
@@ -46,31 +43,6 @@ def free_children() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     os.register_at_fork(after_in_child=obey)
-
-
-def restrict_signals(log: Callable[[int, str], None]) -> None:
-    """Signals belong to the server: registering a handler is logged, not done.
-
-    Callers get the previous handler, as from the real function. A child that the application forks
-    has the real one. One line per place of call.
-    """
-    real = signal.signal
-    owner = os.getpid()
-    seen: set[tuple[str, int]] = set()
-
-    @wraps(real)
-    def restricted(signalnum: int, handler: Any, /) -> Any:
-        if os.getpid() != owner:
-            return real(signalnum, handler)
-        previous = signal.getsignal(signalnum)
-        frame = sys._getframe(1)
-        place = (frame.f_code.co_filename, frame.f_lineno)
-        if place not in seen:
-            seen.add(place)
-            log(INFO, f"signal.signal({signalnum}) at {place[0]}:{place[1]} has no effect here")
-        return previous
-
-    signal.signal = restricted  # type: ignore[assignment]
 
 
 def graft_package(module: types.ModuleType) -> None:
@@ -106,11 +78,28 @@ def set_version() -> None:
     package.version = tuple(numbers)  # type: ignore[attr-defined]
 
 
+def restrict(module: types.ModuleType, settings: Settings) -> None:
+    if settings["restrict_stdin"]:
+        restrict_stream("stdin", "WSGIRestrictStdin")
+    if settings["restrict_stdout"]:
+        restrict_stream("stdout", "WSGIRestrictStdout")
+    if settings["restrict_signal"]:
+        restrict_signals(module._log)
+
+
 def prepare(module: types.ModuleType, settings: Settings) -> None:
+    if settings["switch_interval"] is not None:
+        sys.setswitchinterval(settings["switch_interval"])
     sys.argv = ["mod_wsgi"]
-    free_children()
-    restrict_signals(module._log)
-    add_paths(settings["python_path"], settings["working_home"])
+    if not settings["service"]:  # there the script's own handlers go on in children
+        free_children()
+    restrict(module, settings)
+    if settings["python_eggs"]:
+        os.environ["PYTHON_EGG_CACHE"] = settings["python_eggs"]
+    for python_path in settings["python_paths"]:
+        add_path(python_path)
+    if settings["working_home"]:
+        sys.path.insert(0, settings["working_home"])
     graft_package(module)
     make_apache(settings)
     set_version()

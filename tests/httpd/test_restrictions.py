@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WSGIRestrictStdin, WSGIRestrictStdout, WSGIRestrictSignal, for all and for some interpreters."""
+
+import pytest
+
+
+def ask(site, page, at=""):
+    return site.get(f"{at}/{page}").json()
+
+
+def test_streams_are_free_by_default(site):
+    site.serve("python_options.py")
+    with site.expects_log("printed by the application"):
+        seen = ask(site, "streams")
+    assert seen["print"] == "done"
+    assert seen["read"] == "done"
+
+
+def test_restricted_streams_say_why(site):
+    site.config.add("WSGIRestrictStdin On", "WSGIRestrictStdout On")
+    site.serve("python_options.py")
+    seen = ask(site, "streams")
+    for what in ("print", "isatty", "hasattr"):
+        assert seen[what].startswith("OSError: sys.stdout is not for applications")
+        assert "WSGIRestrictStdout On" in seen[what]
+    for what in ("read", "lines", "encoding"):
+        assert seen[what].startswith("OSError: sys.stdin is not for applications")
+
+
+@pytest.mark.broad
+def test_restricted_streams_end_quietly(site):
+    """Python flushes sys.stdout at its end: nobody wants to read about that."""
+    site.config.add("WSGIRestrictStdin On", "WSGIRestrictStdout On")
+    site.serve("python_options.py")
+    ask(site, "flags")
+    site.settle()
+    site.stop()
+    assert not site.logs.find("OSError|Exception ignored")
+
+
+def test_one_interpreter_can_be_restricted(site):
+    site.config.add(
+        "<WSGIInterpreterOptions application-group=tight>",
+        "WSGIRestrictStdout On",
+        "</WSGIInterpreterOptions>",
+    )
+    path = site.install("python_options.py")
+    site.add_app(path, at="/tight", application_group="tight")
+    site.serve(path)
+    with site.expects_log("printed by the application"):
+        assert ask(site, "streams")["print"] == "done"
+    assert ask(site, "streams", "/tight")["print"].startswith("OSError")
+
+
+def test_the_most_special_section_counts(site):
+    group = "main" if site.mode == "daemon" else "%{GLOBAL}"
+    site.config.add(
+        f"<WSGIInterpreterOptions process-group={group} application-group=%{{GLOBAL}}>",
+        "WSGIRestrictStdout Off",
+        "</WSGIInterpreterOptions>",
+        f"<WSGIInterpreterOptions process-group={group}>",
+        "WSGIRestrictStdout On",
+        "</WSGIInterpreterOptions>",
+        "WSGIRestrictStdout Off",
+    )
+    path = site.install("python_options.py")
+    site.add_app(path, at="/other", application_group="other")
+    site.serve(path)
+    with site.expects_log("printed by the application"):
+        assert ask(site, "streams")["print"] == "done"
+    assert ask(site, "streams", "/other")["print"].startswith("OSError")
+
+
+def test_signal_handlers_are_not_registered(site):
+    """The caller gets what the real function would return; one line per place of call."""
+    site.serve("python_options.py")
+    with site.expects_log(r"python_options\.py:\d+ has no effect.*WSGIRestrictSignal Off"):
+        assert ask(site, "signals") == {"results": [True] * 3, "same": True}
+        assert ask(site, "signals")["same"] is True
+
+
+@pytest.mark.only("main", reason="Python forks in its main interpreter only")
+def test_a_child_may_handle_signals(site):
+    site.serve("python_options.py")
+    assert ask(site, "child-signals") == {"text": "handled"}
+    assert not site.logs.find("has no effect")
+
+
+def test_without_the_restriction_pythons_own_rule_holds(site):
+    """Requests are not served by the main thread, so Python refuses by itself."""
+    site.config.add("WSGIRestrictSignal Off")
+    site.serve("python_options.py")
+    assert "main thread" in ask(site, "signals")["results"][0]
