@@ -62,7 +62,8 @@ check_mention(const struct cask_config_main *main_config, const struct cask_conf
                            "%s at %s: no WSGIDaemonProcess defines a group '%s'%s",
                            mention->directive, mention->location, mention->name,
                            suggest_group(main_config, mention->name, pool));
-    } else if (!cask_routing_may_use(mention->server, group)) {
+    } else if (mention->server->is_virtual && !cask_routing_may_use(mention->server, group)) {
+        /* a line of the main server counts in the virtual host of the group as well */
         cask_notice_server(mention->server, pool, 114,
                            "%s at %s: group '%s' belongs to a virtual host of another ServerName "
                            "(%s)",
