@@ -103,7 +103,10 @@ class RawConnection:
         return data
 
     def read_reply(self, head_only: bool = False) -> Reply:
-        reply = self.read_head()
+        return self.read_body(self.read_head(), head_only)
+
+    def read_body(self, reply: Reply, head_only: bool = False) -> Reply:
+        """The rest of a reply whose head has been read."""
         if head_only or reply.status in (204, 304) or reply.status < 200:
             reply.complete = True
             return reply

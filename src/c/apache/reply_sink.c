@@ -138,21 +138,42 @@ begin(struct cask_reply_sink *sink, bool last)
     }
 }
 
-/* What the filters made of a brigade. */
-static int
-judge(struct cask_reply_sink *sink, apr_status_t rv, bool last, struct cask_problem *reterr_problem)
+/* Whether the files of the reply are as long as they were; what filters say of one that is not
+ * depends on the filter. */
+static bool
+check_files(struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
 {
     conn_rec *c = sink->r->connection;
 
-    /* After the end mod_http2 calls the connection of a stream aborted, though all is well. */
-    if (rv == APR_SUCCESS && (last || !c->aborted)) {
-        return 0;
+    if (sink->files == NULL || c->aborted || cask_reply_file_are_whole(sink->files)) {
+        return true;
     }
+    c->keepalive = AP_CONN_CLOSE;
+    cask_problem_set(reterr_problem, 0, 270, "a file of the reply became shorter meanwhile");
+    (void)with_error(reterr_problem, EIO);
+    return false;
+}
+
+/* The brigade into the filters; last: it has the end of the reply. 0 or an errno. */
+static int
+pass_brigade(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_problem)
+{
+    conn_rec *c = sink->r->connection;
+    apr_status_t rv = ap_pass_brigade(sink->r->output_filters, sink->bb);
+
+    apr_brigade_cleanup(sink->bb);
     if (rv == AP_FILTER_ERROR && !c->aborted) {
         sink->replaced = true;
         sink->state = FINISHED;
-        cask_problem_set(reterr_problem, 0, 232, "an output filter refused the reply");
+        cask_problem_set(reterr_problem, 0, 232, "an output filter answered in place of the reply");
         return with_error(reterr_problem, EIO);
+    }
+    if (!check_files(sink, reterr_problem)) {
+        return EIO;
+    }
+    /* After the end mod_http2 calls the connection of a stream aborted, though all is well. */
+    if (rv == APR_SUCCESS && (last || !c->aborted)) {
+        return 0;
     }
     c->aborted = 1;
     cask_problem_set(reterr_problem, 0, 220, "client left after %lld bytes of the reply",
@@ -160,24 +181,11 @@ judge(struct cask_reply_sink *sink, apr_status_t rv, bool last, struct cask_prob
     return with_error(reterr_problem, EPIPE);
 }
 
-/* The files of a reply must be as long as they were. */
-static int
-check_files(struct cask_reply_sink *sink, struct cask_problem *reterr_problem)
-{
-    if (sink->files == NULL || cask_reply_file_are_whole(sink->files)) {
-        return 0;
-    }
-    sink->r->connection->keepalive = AP_CONN_CLOSE;
-    cask_problem_set(reterr_problem, 0, 270, "a file of the reply became shorter meanwhile");
-    return with_error(reterr_problem, EIO);
-}
-
 /* Hands the brigade to the filters; last: the end of the reply follows what is in it. */
 static int
 pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_problem)
 {
     request_rec *r = sink->r;
-    bool looked = false;
     int status = 0;
 
     if (last) {
@@ -193,24 +201,14 @@ pass(struct cask_reply_sink *sink, bool last, struct cask_problem *reterr_proble
     }
     sink->sent = sink->written;
     if (last && sink->files != NULL && cask_reply_file_are_read(r)) {
-        /* A filter that reads takes a file's early end for the end: look before it is told. */
-        status = judge(sink, ap_pass_brigade(r->output_filters, sink->bb), false, reterr_problem);
-        apr_brigade_cleanup(sink->bb);
-        if (status == 0) {
-            status = check_files(sink, reterr_problem);
-        }
-        if (status != 0) {
-            return status;
-        }
-        looked = true;
+        /* A filter that reads may take a file's early end for the end: look before it is told. */
+        status = pass_brigade(sink, false, reterr_problem);
     }
-    if (last) {
+    if (last && status == 0) {
         sink->ended = true;
         APR_BRIGADE_INSERT_TAIL(sink->bb, apr_bucket_eos_create(r->connection->bucket_alloc));
     }
-    status = judge(sink, ap_pass_brigade(r->output_filters, sink->bb), last, reterr_problem);
-    apr_brigade_cleanup(sink->bb);
-    return status == 0 && !looked ? check_files(sink, reterr_problem) : status;
+    return status == 0 ? pass_brigade(sink, last, reterr_problem) : status;
 }
 
 static int
