@@ -20,6 +20,20 @@ def test_apache_request(site):
     assert site.get("/kept").text.startswith("ValueError: ")
 
 
+def test_apache_request_of_a_dispatch_script(site):
+    """It runs inside httpd in both modes."""
+    path = site.write_app(
+        "dispatch.py",
+        f"import sys\nsys.path.insert(0, {str(site.apps)!r})\nfrom capsule import line_of\n"
+        "def callable_object(environ):\n"
+        "    line = line_of(environ['apache.request_rec'])\n"
+        "    return 'application' if line == 'GET /page HTTP/1.1' else line\n",
+    )
+    site.config.add("WSGIPassApacheRequest On", f"WSGIDispatchScript {path}")
+    site.serve("capsule.py")
+    assert site.get("/page").status_code == 200
+
+
 def test_no_apache_request(site):
     """By default, and in a daemon always."""
     if site.mode == "daemon":

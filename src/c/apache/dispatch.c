@@ -43,6 +43,7 @@ cask_dispatch_ask(request_rec *r, struct cask_route *route)
     asking.application_group = interpreter;
     asking.callable = NULL; /* what is asked for */
     request.flags = values->script_reloading != 0 ? CASK_REQUEST_RELOADING : 0;
+    request.httpd_request = values->pass_apache_request != 0 ? r : NULL;
     cask_variables_fill(r, &asking, &request);
     status = cask_asked_run(r, script, interpreter, &request, questions, n_questions);
     for (size_t i = 0; i < n_questions; i++) {

@@ -285,6 +285,7 @@ cask_script_call(struct cask_gate *gate, const struct cask_request *request,
 {
     struct cask_apps_entry *entry = NULL;
     PyObject *dict = NULL;
+    PyObject *capsule = NULL;
     enum cask_outcome outcome =
         cask_apps_open(gate, &request->app, request, &entry, reterr_problem);
     size_t i;
@@ -293,8 +294,9 @@ cask_script_call(struct cask_gate *gate, const struct cask_request *request,
         return outcome;
     }
     dict = make_environ(gate, request);
-    if (dict == NULL) {
+    if (dict == NULL || cask_wsgi_environ_add_httpd(gate, request, dict, &capsule) != 0) {
         cask_pyerr_fill(gate->interp, reterr_problem, 514, "script '%s': ", cask_apps_path(entry));
+        Py_XDECREF(dict);
         return CASK_OUTCOME_FAILED;
     }
     for (i = 0; i < n_questions && outcome == CASK_OUTCOME_DONE; i++) {
@@ -302,6 +304,7 @@ cask_script_call(struct cask_gate *gate, const struct cask_request *request,
             outcome = CASK_OUTCOME_FAILED;
         }
     }
+    cask_wsgi_environ_end_httpd(capsule);
     Py_DECREF(dict);
     return outcome;
 }

@@ -354,3 +354,35 @@ cask_wsgi_environ_new(struct cask_gate *gate, const struct cask_request *request
     }
     return dict;
 }
+
+int
+cask_wsgi_environ_add_httpd(const struct cask_gate *gate, const struct cask_request *request,
+                            PyObject *dict, PyObject **ret_capsule)
+{
+    PyObject *capsule;
+
+    if (request->httpd_request == NULL) {
+        *ret_capsule = NULL;
+        return 0;
+    }
+    capsule = PyCapsule_New(request->httpd_request, NULL, NULL);
+    if (capsule == NULL) {
+        return -1;
+    }
+    if (PyDict_SetItem(dict, gate->names.name[CASK_NAME_APACHE_REQUEST_REC], capsule) != 0) {
+        Py_DECREF(capsule);
+        return -1;
+    }
+    *ret_capsule = capsule;
+    return 0;
+}
+
+void
+cask_wsgi_environ_end_httpd(PyObject *steal_capsule)
+{
+    if (steal_capsule != NULL) {
+        /* Under another name than before nobody gets the pointer out of it. */
+        (void)PyCapsule_SetName(steal_capsule, "the request has ended");
+        Py_DECREF(steal_capsule);
+    }
+}

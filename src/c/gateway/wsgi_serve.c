@@ -101,9 +101,8 @@ call_close(struct cask_wsgi_call *call)
         Py_CLEAR(call->start);
     }
     if (call->capsule != NULL) {
-        /* Under another name than before nobody gets the pointer out of it any more. */
-        (void)PyCapsule_SetName(call->capsule, "the request has ended");
-        Py_CLEAR(call->capsule);
+        cask_wsgi_environ_end_httpd(call->capsule);
+        call->capsule = NULL;
     }
     if (call->hints != NULL) {
         cask_wsgi_hints_end(call->gate, call->hints);
@@ -335,18 +334,6 @@ take_result(struct cask_wsgi_call *call, PyObject *steal_result)
     return status < 0 ? -1 : 0;
 }
 
-/* httpd's request for extension modules that know httpd: an unnamed capsule. */
-CASK_GIL_HELD static int
-add_httpd_request(struct cask_wsgi_call *call, PyObject *environ)
-{
-    call->capsule = PyCapsule_New(call->exchange->request->httpd_request, NULL, NULL);
-    if (call->capsule == NULL) {
-        return -1;
-    }
-    return PyDict_SetItem(environ, call->gate->names.name[CASK_NAME_APACHE_REQUEST_REC],
-                          call->capsule);
-}
-
 /* Calls the application and takes its answer. 0, or -1 with an exception. */
 CASK_GIL_HELD static int
 call_application(struct cask_wsgi_call *call, PyObject *callable)
@@ -371,8 +358,8 @@ call_application(struct cask_wsgi_call *call, PyObject *callable)
     if (arguments[1] == NULL) {
         return -1;
     }
-    if (call->exchange->request->httpd_request != NULL &&
-        add_httpd_request(call, arguments[1]) != 0) {
+    if (cask_wsgi_environ_add_httpd(gate, call->exchange->request, arguments[1], &call->capsule) !=
+        0) {
         Py_DECREF(arguments[1]);
         return -1;
     }
