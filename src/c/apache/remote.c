@@ -30,7 +30,7 @@
 #include <poll.h>
 
 /* Body bytes on their way from the client to the daemon. */
-#define CARRY_SIZE (64 * 1024)
+#define CARRY_SIZE (128 * 1024)
 /* Other processes tried after one that closed or said GOAWAY. */
 #define MAX_REPEATS 8
 /* After one that refused. */

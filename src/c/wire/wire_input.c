@@ -176,8 +176,8 @@ grant(struct cask_wire_input *input)
     return cask_wire_output_credit(input->output, (uint32_t)bytes);
 }
 
-/* One recvmsg: into the reader's own buffer as far as the current frame goes, the rest into ours.
- * *ret_len: bytes for the reader. */
+/* One recvmsg: into the reader's own buffer as far as the current frame goes, and the header of the
+ * next one into ours (more would have to be copied again). *ret_len: bytes for the reader. */
 static int
 receive_direct(struct cask_wire_input *input, char *buffer, size_t size, size_t *ret_len)
 {
@@ -187,13 +187,13 @@ receive_direct(struct cask_wire_input *input, char *buffer, size_t size, size_t 
     ssize_t len;
 
     if (wanted == input->frame_left) { /* the next frame may be there already */
-        int status = cask_buf_reserve(&input->buf, ROOM);
+        int status = cask_buf_reserve(&input->buf, CASK_FRAME_HEADER_SIZE);
 
         if (status != 0) {
             return status;
         }
         parts[1].iov_base = input->buf.data + input->buf.end;
-        parts[1].iov_len = ROOM;
+        parts[1].iov_len = CASK_FRAME_HEADER_SIZE;
         message.msg_iovlen = 2;
     }
     do {
@@ -236,6 +236,16 @@ read_frame(struct cask_wire_input *input, char *buffer, size_t size, size_t *ret
     return 0;
 }
 
+/* Receives the header of the next frame. For a reader with room only that: the bytes then go where
+ * they shall be. */
+static int
+receive_header(struct cask_wire_input *input, size_t size)
+{
+    bool alone = size >= ROOM && cask_buf_len(&input->buf) < CASK_FRAME_HEADER_SIZE;
+
+    return cask_wire_conn_receive(input->fd, &input->buf, alone ? CASK_FRAME_HEADER_SIZE : ROOM);
+}
+
 /* 1 or more bytes; 0 in *ret_len at the end of the body. Waits. */
 static int
 read_some(struct cask_wire_input *input, char *buffer, size_t size, size_t *ret_len)
@@ -254,7 +264,7 @@ read_some(struct cask_wire_input *input, char *buffer, size_t size, size_t *ret_
                 continue;
             }
             if (status == EAGAIN) {
-                status = cask_wire_conn_receive(input->fd, &input->buf, ROOM);
+                status = receive_header(input, size);
                 if (status == 0) {
                     continue;
                 }
