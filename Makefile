@@ -38,6 +38,11 @@ test-fast: ## the tests that take no server
 	@$(PREPARE) build
 	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest -o cache_dir='$(WORK)/pytest' -q tests/source tests/unit_py $(ARGS)
 
+.PHONY: soak
+soak: ## the tests that take long: many GB, many rounds (ARGS= for pytest)
+	@$(PREPARE) test
+	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest --soak -o cache_dir='$(WORK)/pytest' $(or $(ARGS),tests)
+
 .PHONY: bench
 bench: ## measure against a bare C handler and PyPI's mod_wsgi
 	@$(PREPARE) bench

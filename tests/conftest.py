@@ -38,11 +38,16 @@ BROAD = [
 REPORT = pytest.StashKey[dict[str, pytest.TestReport]]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the tests that take long, only them")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "only(*words, reason): run only in flavours that have each of these words",
         "broad: run on all MPMs and in sub-interpreters too",
         "root: needs to be started by root (other users cannot be tried otherwise)",
+        "soak: takes minutes, or many GB through a socket; runs with --soak only",
     ):
         config.addinivalue_line("markers", line)
 
@@ -63,7 +68,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("flavour", chosen, ids=str, indirect=True, scope="module")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen = [i for i in items if (i.get_closest_marker("soak") is not None) == config.option.soak]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
     for item in items:
         needs_httpd = "flavour" in getattr(item, "fixturenames", ())
         if needs_httpd and not item.get_closest_marker("timeout"):

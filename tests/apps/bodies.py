@@ -75,6 +75,20 @@ def unread_generator(environ, start_response):
     yield b"part two"
 
 
+def die(environ, start_response):
+    os._exit(9)
+
+
+def error_page(environ, start_response):
+    """As an ErrorDocument: what it tells, and what becomes of the body."""
+    try:
+        body = str(len(environ["wsgi.input"].read()))
+    except OSError as error:
+        body = described(error)
+    start_response("200 OK", TEXT)
+    return [f"page for {environ['REDIRECT_STATUS']}, body: {body}".encode()]
+
+
 def raises(environ, start_response):
     """The error of a read is let through."""
     stage.note("body", "reading")

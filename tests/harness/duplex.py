@@ -23,6 +23,8 @@ class Exchange:
     sent_crc32: int = 0
     received_crc32: int = 0
     head: bytes = b""
+    body: bytes = b""
+    """If it was to be kept."""
 
 
 def pieces(size: int) -> Iterator[bytes]:
@@ -84,8 +86,10 @@ class Sender:
 class Receiver:
     """The reply on its way in: Connection: close, with or without chunks."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, keep: bool) -> None:
         self.sock = sock
+        self.keep = keep
+        self.body = b""
         self.head = b""
         self.chunked = False
         self.left = 0
@@ -97,6 +101,8 @@ class Receiver:
     def take(self, data: bytes) -> None:
         self.received += len(data)
         self.crc32 = zlib.crc32(data, self.crc32)
+        if self.keep:
+            self.body += data
 
     def parse(self, data: bytes) -> None:
         self.buffer += data
@@ -144,14 +150,14 @@ class Receiver:
 
 def exchange(
     sock: socket.socket, target: str, size: int, chunked: bool = False, patience: float = 20.0,
-    headers: tuple[str, ...] = (),
+    headers: tuple[str, ...] = (), keep: bool = False,
 ) -> Exchange:  # fmt: skip
     """POST `size` bytes and take the reply meanwhile; fails when nothing moves for so long."""
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     lines = [f"POST {target} HTTP/1.1", "Host: localhost", "Connection: close", framing, *headers]
     sock.setblocking(False)
     sender = Sender(sock, "\r\n".join(lines).encode() + b"\r\n\r\n", size, chunked)
-    receiver = Receiver(sock)
+    receiver = Receiver(sock, keep)
     while not receiver.over:
         moved = sender.go()
         moved = receiver.go() or moved
@@ -164,5 +170,5 @@ def exchange(
                     f"{receiver.received} received"
                 )
     return Exchange(
-        sender.sent, receiver.received, sender.crc32, receiver.crc32, receiver.head
+        sender.sent, receiver.received, sender.crc32, receiver.crc32, receiver.head, receiver.body
     )

@@ -234,6 +234,28 @@ def test_body_that_cannot_be_inflated(site, kind):
     assert found[0].startswith("OSError E"), found
 
 
+@pytest.mark.parametrize(
+    ("head", "body", "page"),
+    [
+        ("Content-Length: 2000", b"x" * 2000, b"page for 413, body: OSError EFBIG"),
+        ("Content-Length: 3", b"abc", b"page for 404, body: 0"),  # httpd has thrown it away
+        ("Transfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n", b"page for 411, body: 3"),
+    ],
+)
+def test_error_document(fresh_site, head, body, page):
+    """An application as an ErrorDocument is asked whatever was wrong with the body."""
+    site = fresh_site
+    site.config.add("LimitRequestBody 1000", *(f"ErrorDocument {code} /error-page" for code in
+                                               (404, 411, 413)))  # fmt: skip
+    site.add_app("bodies.py", at="/error-page", callable_object="error_page")
+    site.add_app("bodies.py", at="/count", callable_object="count")
+    site.logs.allow("AH00128|AH01588|File does not exist")
+    site.start()
+    with site.raw() as client:
+        client.request("POST /nothing" if b"404" in page else "POST /count", head, body=body)
+        assert client.read_reply().body == page
+
+
 # -- mod_reqtimeout --------------------------------------------------------------------------------
 
 

@@ -116,6 +116,17 @@ def test_failure_does_not_wait_for_a_long_body(site, framing):
         assert client.at_end()
 
 
+@pytest.mark.only("daemon", reason="a process that ends takes embedded httpd along")
+@FRAMINGS
+def test_lost_process_does_not_wait_for_the_body(site, framing):
+    """502 at once, although the client has not sent all."""
+    site.logs.allow("CASK0705|CASK0421|CASK0424")
+    with site.raw() as client:
+        start(client, "/die", framing, SMALL, 10)
+        assert client.read_reply().status == 502
+        assert client.at_end()
+
+
 def test_trailers_are_read_past(site):
     """They end a body; they are no headers, of this request or the next."""
     with site.raw() as client:

@@ -37,6 +37,14 @@
 /* In the access log only; never sent. */
 #define STATUS_CLIENT_GONE 499
 
+/* The application is an ErrorDocument. That a body was refused may be what it shall tell; its reads
+ * fail where the body is bad. */
+static bool
+is_error_page(const request_rec *r)
+{
+    return r->prev != NULL && ap_is_HTTP_ERROR(r->prev->status);
+}
+
 /* Body length as the client announced it, and whether we take it: OK or an HTTP status. */
 static int
 check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
@@ -52,11 +60,11 @@ check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
             cask_logsink_line(r, 246, "unknown Transfer-Encoding '%s'", encoding);
             return HTTP_NOT_IMPLEMENTED;
         }
-        if (cask_framing_is_double(r)) {
+        if (cask_framing_is_double(r) && !is_error_page(r)) {
             cask_logsink_line(r, 251, "both Transfer-Encoding and Content-Length");
             return HTTP_BAD_REQUEST;
         }
-        if (route->values.chunked_request == 0) {
+        if (route->values.chunked_request == 0 && !is_error_page(r)) {
             cask_logsink_line(r, 245, "chunked request body, and WSGIChunkedRequest is Off");
             return HTTP_LENGTH_REQUIRED;
         }
@@ -72,7 +80,7 @@ check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
         cask_logsink_line(r, 247, "bad Content-Length '%s'", length_text);
         return HTTP_BAD_REQUEST;
     }
-    if (limit > 0 && length > limit) {
+    if (limit > 0 && length > limit && !is_error_page(r)) {
         cask_logsink_line(r, 243, "request body of %lld bytes, LimitRequestBody allows %lld",
                           (long long)length, (long long)limit);
         return HTTP_REQUEST_ENTITY_TOO_LARGE;
@@ -244,8 +252,10 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
         return OK;
     }
     cask_reply_sink_drop(sink);
-    /* httpd would read all of a long body before it answers. */
-    (void)cask_body_source_leave(exchange->body);
+    if (cask_body_source_leave(exchange->body)) {
+        /* httpd would wait for the rest of the body before it answers. */
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
     if (outcome == CASK_OUTCOME_CLIENT_GONE) {
         r->status = STATUS_CLIENT_GONE;
         r->connection->keepalive = AP_CONN_CLOSE;
