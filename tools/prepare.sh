@@ -43,9 +43,12 @@ find_python() {
     return 1
 }
 
-# What is missing, as names of Debian packages. Looks at files, asks no package manager.
+packaged() { have apt-cache && apt-cache show "$1" >/dev/null 2>&1; }
+
+# What is missing, as names of Debian packages. Looks at files; asks the package manager only for
+# what not every release has.
 missing_packages() {
-    local python=$1 minor tool headers
+    local python=$1 minor tool headers modules
     minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
     have apache2 || have httpd || echo apache2-bin
     headers=$( (apxs -q INCLUDEDIR || apxs2 -q INCLUDEDIR) 2>/dev/null || true)
@@ -57,6 +60,12 @@ missing_packages() {
     case $purpose in
     build | test | check)
         for tool in git curl openssl; do have "$tool" || echo "$tool"; done ;;
+    esac
+    case $purpose in
+    test | check)
+        have strace || echo strace
+        modules=$( (apxs -q LIBEXECDIR || apxs2 -q LIBEXECDIR) 2>/dev/null || true)
+        [ -f "$modules/mod_xsendfile.so" ] || ! packaged libapache2-mod-xsendfile || echo libapache2-mod-xsendfile ;;
     esac
     if [ "$purpose" = bench ]; then
         for tool in wrk valgrind; do have "$tool" || echo "$tool"; done

@@ -133,10 +133,14 @@ cask_reply_file_no_ranges(request_rec *r)
 {
     const char *ranges;
 
-    if (apr_table_get(r->headers_in, "Range") != NULL) {
-        ranges = apr_table_get(r->headers_out, "Accept-Ranges");
-        if (ranges == NULL || strcasecmp(ranges, "bytes") != 0) {
-            remove_range_filter(r);
-        }
+    if (apr_table_get(r->headers_in, "Range") == NULL ||
+        /* mod_xsendfile puts a file in place of the reply. */
+        apr_table_get(r->headers_out, "X-Sendfile") != NULL ||
+        apr_table_get(r->headers_out, "X-Sendfile-Temporary") != NULL) {
+        return;
+    }
+    ranges = apr_table_get(r->headers_out, "Accept-Ranges");
+    if (ranges == NULL || strcasecmp(ranges, "bytes") != 0) {
+        remove_range_filter(r);
     }
 }
