@@ -26,8 +26,7 @@ PLACES = {
     "digest": DIGEST + "Require valid-user",
     "group": BASIC.format(provider="file") + "AuthUserFile {users}\n"
     "WSGIAuthGroupScript {script}\nRequire wsgi-group staff",
-    "group-none": BASIC.format(provider="file") + "AuthUserFile {users}\n"
-    "Require wsgi-group staff",
+    "group-none": BASIC.format(provider="file") + "AuthUserFile {users}\nRequire wsgi-group staff",
     "group-not": BASIC.format(provider="file") + "AuthUserFile {users}\n"
     "WSGIAuthGroupScript {script}\n<RequireAll>\nRequire valid-user\n"
     "Require not wsgi-group guests\n</RequireAll>",

@@ -123,9 +123,11 @@ def test_wrong_words_stop(site: Site, name: str) -> None:
     result = site.check()
     assert result.returncode == 1
     for message in messages:
-        if message.startswith("line +"):
-            message = f"on line {before + int(message[6:])} of {site.conf_file}"
-        assert message in result.stderr
+        line, _, offset = message.partition(" +")
+        if line == "line":
+            assert f"on line {before + int(offset)} of {site.conf_file}" in result.stderr
+        else:
+            assert message in result.stderr
 
 
 def test_the_user_that_is_suggested_exists() -> None:

@@ -22,6 +22,7 @@ def app(site: Site) -> Path:
     return site.write_app("one.py", APP)
 
 
+@pytest.mark.broad
 def test_only_listed_groups(site: Site, app: Path) -> None:
     site.group("one")
     site.group("two")
@@ -76,8 +77,8 @@ WISHES = {
     "WSGIPerInterpreterGIL On": {"/main": True, "/sub": False, "/other": False},
     "WSGIPerInterpreterGIL Off": {"/main": True, "/sub": True, "/other": True},
     "WSGIFreeThreading On": {"/main": False, "/sub": False, "/other": False},
-    "<WSGIInterpreterOptions application-group=sub>\nWSGIPerInterpreterGIL On\n"
-    "</WSGIInterpreterOptions>": {"/main": True, "/sub": False, "/other": True},
+    "<WSGIInterpreterOptions application-group=sub>\n<IfModule mod_wsgi.c>\n"
+    "WSGIPerInterpreterGIL On\n</IfModule>\n</WSGIInterpreterOptions>": {"/main": True, "/sub": False, "/other": True},
     "WSGIPerInterpreterGIL On\n<WSGIInterpreterOptions application-group=sub>\n"
     "WSGIPerInterpreterGIL Off\n</WSGIInterpreterOptions>": {"/sub": True, "/other": False},
     "<WSGIInterpreterOptions process-group={group}>\nWSGIFreeThreading On\n"
