@@ -11,7 +11,7 @@
  *
  * Invariants:
  *   (1) no answer of this file grants anything;
- *   (2) a request without such a script pays for one comparison.
+ *   (2) a request without such a script pays for two comparisons.
  */
 #include "apache/auth.h"
 
@@ -66,7 +66,10 @@ check_access(request_rec *r)
 static int
 check_access_again(request_rec *r)
 {
-    return ap_satisfies(r) == SATISFY_ANY ? check_access(r) : DECLINED;
+    if (scope_of(r)->access_script == NULL || ap_satisfies(r) != SATISFY_ANY) {
+        return DECLINED;
+    }
+    return check_access(r);
 }
 
 static authn_status
