@@ -78,7 +78,11 @@ WISHES = {
     "WSGIPerInterpreterGIL Off": {"/main": True, "/sub": True, "/other": True},
     "WSGIFreeThreading On": {"/main": False, "/sub": False, "/other": False},
     "<WSGIInterpreterOptions application-group=sub>\n<IfModule mod_wsgi.c>\n"
-    "WSGIPerInterpreterGIL On\n</IfModule>\n</WSGIInterpreterOptions>": {"/main": True, "/sub": False, "/other": True},
+    "WSGIPerInterpreterGIL On\n</IfModule>\n</WSGIInterpreterOptions>": {
+        "/main": True,
+        "/sub": False,
+        "/other": True,
+    },
     "WSGIPerInterpreterGIL On\n<WSGIInterpreterOptions application-group=sub>\n"
     "WSGIPerInterpreterGIL Off\n</WSGIInterpreterOptions>": {"/sub": True, "/other": False},
     "<WSGIInterpreterOptions process-group={group}>\nWSGIFreeThreading On\n"
