@@ -67,8 +67,8 @@ struct cask_request {
     const struct cask_log_sink *log; /* [init] error log of the vhost */
     void *log_context;
     enum cask_log_level log_level; /* LogLevel of the request: what is above need not be made */
-    void *httpd_request; /* embedded, WSGIPassApacheRequest On: the request_rec, for
-                            apache.request_rec; else NULL */
+    void *httpd_request;           /* embedded, WSGIPassApacheRequest On: the request_rec, for
+                                      apache.request_rec; else NULL */
 };
 
 /* Equal bytes, and both known (not all zeros). */

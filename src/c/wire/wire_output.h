@@ -28,7 +28,7 @@ struct cask_wire_output {
     struct cask_buf out;   /* room for a frame header, then what is held back of its payload */
     struct cask_buf first; /* LOG bytes that must leave before anything else */
     size_t held;           /* body bytes in `out` */
-    bool hinted; /* an early hint was sent */
+    bool hinted;           /* an early hint was sent */
     bool started;
     bool begun;
     bool finished;

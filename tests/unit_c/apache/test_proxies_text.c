@@ -102,7 +102,7 @@ test_subnets(void)
     static const char *const bad[] = {
         "",           "localhost",         "proxy.example",      "300.1.1.1",      "1.2.3.4.5",
         "1.2.3.4/33", "1.2.3.4/x",         "1.2.3.4/",           "2001:db8::/129", "2001:db8::g",
-        "[::1]",      "::ffff:1.2.3.4/95", "::ffff:1.2.3.4/1e9", "192.0.2.1:80",    "1.2.3.4 "};
+        "[::1]",      "::ffff:1.2.3.4/95", "::ffff:1.2.3.4/1e9", "192.0.2.1:80",   "1.2.3.4 "};
     static const struct {
         const char *subnet;
         const char *inside;
