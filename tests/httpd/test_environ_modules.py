@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.wait import wait_until
+
 SHA = "{SHA}nU4eI71bcnBGqeO0t9tXvY1u5oQ="  # "pass"
 
 
@@ -47,6 +49,7 @@ def server(module_site):
         'SetEnvIf Request_URI "/if/(\\w+)" PART=$1 !REMOVED',
         "SetEnvIfNoCase User-Agent robot ROBOT",
         "MergeSlashes Off",
+        'CustomLog run/ids.log "%L %U%q"',
         "AllowEncodedSlashes NoDecode",
         "ServerAdmin admin@example.test",
         "ErrorDocument 404 /environ/error",
@@ -162,6 +165,14 @@ def test_authorization_header(site, place, authorization, proxy):
 def test_request_uri(site):
     assert environ(site, "a%20b?c=%20")["REQUEST_URI"] == "/environ/a%20b?c=%20"
     assert environ(site, "current/a%20b?c=%20")["REQUEST_URI"] == "/environ/current/a b"
+
+
+def test_ids_are_those_of_the_log(site):
+    found = environ(site, "other?ids")
+    log = site.root / "run" / "ids.log"
+    wait_until(lambda: "?ids" in log.read_text(), 5)
+    line = next(line for line in log.read_text().splitlines() if "?ids" in line)
+    assert found["mod_wsgi.request_id"] in line
 
 
 def test_server_admin(site):

@@ -100,8 +100,7 @@ def test_virtual_host(site):
     assert found["SERVER_ADMIN"] == "admin@canonical.example"
     assert found["DOCUMENT_ROOT"] == f"{site.root}/htdocs/other"
     assert found["mod_wsgi.listener_port"] == str(site.other_port)
-    # Listen with an address: that address
-    assert found["mod_wsgi.listener_host"] in ("127.0.0.1", "")
+    assert found["mod_wsgi.listener_host"] == "127.0.0.1"
 
 
 def test_trusted_ipv6_proxy(site):
@@ -114,6 +113,7 @@ def test_ipv6(site):
     assert found["REMOTE_ADDR"] == found["SERVER_ADDR"] == "::1"
     assert found["SERVER_NAME"] == "localhost"
     assert found["REMOTE_PORT"].isdigit()
+    assert found["mod_wsgi.listener_host"] == "::1"
     assert found["mod_wsgi.listener_port"] == str(site.port)
     found = by_ipv6(site, host=f"[::1]:{site.port}")
     assert found["SERVER_NAME"] == "[::1]"
@@ -131,6 +131,11 @@ def test_http2(site):
     assert found["REMOTE_ADDR"] == "127.0.0.1"
     assert found["mod_wsgi.request_id"]
     assert "HTTP_TRANSFER_ENCODING" not in found
+
+
+def test_http2_cookies(site):
+    assert by_http2(site, ("cookie", "a=1"), ("cookie", "b=2"))["HTTP_COOKIE"] == "a=1; b=2"
+    assert by_http2(site, ("cookie", "a=1, b=2"))["HTTP_COOKIE"] == "a=1, b=2"
 
 
 def test_http2_imitates_nothing(site):

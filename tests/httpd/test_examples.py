@@ -105,6 +105,18 @@ def test_handler_script(site, start):
     site.get("/nosuch.csv", 404, host="tables.example.org")
 
 
+def test_behind_proxy(site, start):
+    start("behind-proxy")
+    sent = {
+        "Host": "hello.example.org",
+        "X-Forwarded-For": "1.1.1.1, 203.0.113.9, 10.20.0.1",
+        "X-Forwarded-Proto": "https",
+        "X-Forwarded-Host": "www.example.org",
+    }
+    text = site.get("/page?x=1", headers=sent).text
+    assert text == "203.0.113.9 asked for https://www.example.org/page?x=1\n"
+
+
 def test_http2(site, start):
     site.config.modules.append("http2")
     start("http2")

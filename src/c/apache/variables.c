@@ -165,7 +165,7 @@ may_pass(uint16_t key, const char *name, size_t len, bool authorization, bool cg
 /* httpd has joined Cookie headers with ", ", but cookies are separated by "; " (RFC 6265). A comma
  * in a value is left alone: what follows it does not look like the name of a cookie. */
 static const char *
-separate_cookies(const char *name, const char *value, apr_pool_t *pool)
+separate_cookies(const request_rec *r, const char *name, const char *value)
 {
     const char *comma = strstr(value, ", ");
     const char *end = name + strlen(name) + 1;
@@ -174,11 +174,12 @@ separate_cookies(const char *name, const char *value, apr_pool_t *pool)
     while (end < value && (*end == ' ' || *end == '\t')) {
         end++;
     }
-    /* A value that still stands behind its name, as it was received, was not joined. */
-    if (comma == NULL || end == value) {
+    /* A value that still stands behind its name, as it was received, was not joined; mod_http2
+     * joins with ";". */
+    if (comma == NULL || end == value || r->proto_num >= HTTP_VERSION(2, 0)) {
         return value;
     }
-    copy = apr_pstrdup(pool, value);
+    copy = apr_pstrdup(r->pool, value);
     for (char *at = copy + (comma - value); at != NULL; at = strstr(at + 1, ", ")) {
         size_t len = strcspn(at + 2, "=;, \"");
 
@@ -225,7 +226,7 @@ add_headers(struct filling *filling, const struct cask_route *route, const char 
             continue;
         }
         add_text(filling, key,
-                 key == CASK_KEY_COOKIE ? separate_cookies(name, entry->val, r->pool) : entry->val);
+                 key == CASK_KEY_COOKIE ? separate_cookies(r, name, entry->val) : entry->val);
         if (key == CASK_KEY_NONE) {
             filling->next[-1].name = (struct cask_str){name, (uint32_t)len};
         }
