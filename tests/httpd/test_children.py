@@ -72,3 +72,13 @@ def test_a_process_that_is_ended_by_its_application(site):
     with site.expects_log("CASK0705"):
         site.get("/ends", 502)
     assert site.get("/leaves").text == "7"
+
+
+@pytest.mark.parametrize("how", ["leaves", "multiprocesses", "executes"])
+def test_forking_beside_another_interpreter(site, how):
+    """CPython up to 3.11 waits for ever in the child when there is a sub-interpreter."""
+    path = site.install("children.py")
+    site.add_app(path, at="/sub", application_group="sub")
+    site.serve(path, application_group="%{GLOBAL}")
+    assert site.get("/sub/runs").text == CHILDREN["runs"][0]
+    assert site.get(f"/{how}", timeout=10).text == CHILDREN[how][0]

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """WSGIRestrictStdin, WSGIRestrictStdout, WSGIRestrictSignal, for all and for some interpreters."""
 
+import subprocess
+
 import pytest
+import requests
+
+from harness.wait import wait_until
 
 
 def ask(site, page, at=""):
@@ -91,3 +96,34 @@ def test_without_the_restriction_pythons_own_rule_holds(site):
     site.config.add("WSGIRestrictSignal Off")
     site.serve("python_options.py")
     assert "main thread" in ask(site, "signals")["results"][0]
+
+
+def answers(site):
+    try:
+        return ask(site, "flags")
+    except requests.ConnectionError:
+        return None
+
+
+@pytest.mark.only("embedded", reason="a daemon has no terminal")
+def test_with_httpd_x_print_reaches_the_terminal(site):
+    """So that a debugger can be used; WSGIRestrictStdout is about servers."""
+    site.add_app("python_options.py")
+    site.write_config()
+    output = site.root / "logs" / "terminal.txt"
+    with output.open("wb") as terminal:
+        process = subprocess.Popen(
+            [site.settings.httpd, "-f", str(site.conf_file), "-X"],
+            stdin=subprocess.DEVNULL,
+            stdout=terminal,
+            stderr=terminal,
+            start_new_session=True,
+        )
+    try:
+        wait_until(lambda: answers(site), 10.0, site.tail)
+        assert ask(site, "streams")["print"] == "done"
+    finally:
+        site.session.close()
+        process.terminate()
+        process.wait(10)
+    assert "printed by the application\n" in output.read_text().splitlines(keepends=True)

@@ -103,6 +103,30 @@ cask_compat_unbind(PyThreadState *state)
 #endif
 }
 
+/* In a child that has just been forked, before Python looks after itself there: up to 3.11 it would
+ * delete the sub-interpreters while it holds the lock that this takes. Forgotten ones are left
+ * alone; their memory is the child's. */
+#if PY_VERSION_HEX < 0x030c0000
+#define Py_BUILD_CORE 1
+#include <internal/pycore_interp.h>
+#include <internal/pycore_runtime.h>
+#undef Py_BUILD_CORE
+
+static inline void
+cask_compat_forget_subs(void)
+{
+    if (_PyRuntime.interpreters.main != NULL) {
+        _PyRuntime.interpreters.head = _PyRuntime.interpreters.main;
+        _PyRuntime.interpreters.main->next = NULL;
+    }
+}
+#else
+static inline void
+cask_compat_forget_subs(void)
+{
+}
+#endif
+
 /* Slots of multi-phase modules that say where the module may run: with a shared GIL everywhere,
  * with one of its own not yet. */
 #if PY_VERSION_HEX >= 0x030c0000

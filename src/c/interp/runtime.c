@@ -5,6 +5,7 @@
  * Touches: platform/.
  * Threads: start and stop on one thread, which is Python's main thread.
  * Fork:    started after the fork (httpd child) or the exec (daemon) that made the process.
+ * Children of the application have the main interpreter only.
  */
 #include "interp/gil.h"
 
@@ -154,6 +155,9 @@ cask_runtime_start(struct cask_runtime **ret_runtime, const struct cask_runtime_
                                 "another module has started a Python in this httpd process");
     }
     status = runtime_new(&runtime, config);
+    if (status == 0) {
+        status = pthread_atfork(NULL, NULL, cask_compat_forget_subs);
+    }
     if (status != 0) {
         return cask_problem_set(reterr_problem, status, 601, "Python cannot start");
     }
