@@ -27,6 +27,8 @@ def warnings(site: Site) -> list[str]:
 
 SCRIPTS = (
     "WSGIHandlerScript name {} process-group=blog",
+    "WSGIImportScript {} process-group=blog application-group=x",
+    "WSGIImportScript {} process-group=%{{GLOBAL}} application-group=x",
     "WSGIDispatchScript {}",
     "<Location />\nWSGIAccessScript {}\n</Location>",
     "<Location />\nWSGIAuthUserScript {}\n</Location>",
@@ -42,7 +44,8 @@ def test_scripts_that_are_not_there(site: Site, app: Path, text: str) -> None:
     assert warnings(site) == []
     site.config.top[-1] = text.format(site.apps / "gone.py")
     (line,) = warnings(site)
-    assert line.startswith(f"CASK0135: {name} at {site.conf_file}:")
+    number = "CASK0151" if name == "WSGIImportScript" else "CASK0135"
+    assert line.startswith(f"{number}: {name} at {site.conf_file}:")
     assert f"script '{site.apps}/gone.py': No such file or directory" in line
     site.config.top[-1] = text.format(site.apps)
     (line,) = warnings(site)
@@ -56,7 +59,7 @@ def test_scripts_that_nobody_may_read(site: Site, app: Path, text: str) -> None:
     site.config.add(text.format(app))
     app.chmod(0o600)
     (line,) = warnings(site)
-    if "process-group=" in text:
+    if "process-group=blog" in text:
         user = site.settings.daemon_user
         assert line.startswith("CASK0106: group 'blog' at ")
     else:
@@ -74,6 +77,17 @@ def test_an_alias_that_httpd_may_not_read(site: Site, app: Path) -> None:
     assert f"user '{site.settings.server_user}' may not read '{app}'" in line
     site.config.add("<Directory />\nWSGIProcessGroup %{ENV:X}\n</Directory>")
     assert warnings(site) == []  # who runs it is known only then
+
+
+@pytest.mark.parametrize("text", SCRIPTS)
+def test_scripts_that_need_a_python_in_httpd(site: Site, app: Path, text: str) -> None:
+    site.group("blog", python_home=site.settings.python_home)
+    site.config.python_home = "/nonexistent"
+    site.config.add(text.format(app))
+    found = warnings(site)
+    assert len(found) == ("process-group=blog" not in text)
+    for line in found:
+        assert re.match(r"CASK0102: embedded mode \(WSGI\w+ at .*'/nonexistent'", line)
 
 
 HIDDEN = {

@@ -13,8 +13,8 @@
 
 #include "apache/check_aliases.h"
 #include "apache/check_groups.h"
-#include "apache/check_imports.h"
 #include "apache/check_scripts.h"
+#include "apache/check_services.h"
 #include "apache/config.h"
 #include "apache/expand.h"
 #include "apache/notice.h"
@@ -107,7 +107,7 @@ cask_check_warn(server_rec *main_server, apr_pool_t *ptemp)
     cask_check_groups_warn(main_config, main_server, ptemp);
     cask_check_aliases_warn(main_config, main_server, ptemp);
     cask_check_scripts_warn(main_config, main_server, ptemp);
-    cask_check_imports_warn(main_config, ptemp);
+    cask_check_services_warn(main_config, ptemp);
 }
 
 int

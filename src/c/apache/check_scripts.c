@@ -27,8 +27,8 @@ process_group_of(const struct cask_config_script *script)
 {
     const char *name = script->process_group;
 
-    if (script->handler == NULL) {
-        return "";
+    if (name == NULL && script->handler == NULL) {
+        return ""; /* httpd asks it */
     }
     if (name == NULL) {
         name = cask_config_of_server_level(script->server)->scope.process_group;
@@ -41,7 +41,7 @@ process_group_of(const struct cask_config_script *script)
 
 static void
 check_script(const struct cask_config_main *main_config, const struct cask_config_script *script,
-             apr_pool_t *pool)
+             unsigned number, apr_pool_t *pool)
 {
     const char *subject = apr_psprintf(pool, "%s at %s", script->directive, script->location);
     const char *name = process_group_of(script);
@@ -49,12 +49,12 @@ check_script(const struct cask_config_main *main_config, const struct cask_confi
     struct stat status;
 
     if (stat(script->path, &status) != 0) {
-        cask_notice_server(script->server, pool, 135, "%s: script '%s': %s", subject, script->path,
-                           strerror(errno));
+        cask_notice_server(script->server, pool, number, "%s: script '%s': %s", subject,
+                           script->path, strerror(errno));
         return;
     }
     if (S_ISDIR(status.st_mode)) {
-        cask_notice_server(script->server, pool, 135, "%s: script '%s' is a directory", subject,
+        cask_notice_server(script->server, pool, number, "%s: script '%s' is a directory", subject,
                            script->path);
         return;
     }
@@ -69,13 +69,34 @@ check_script(const struct cask_config_main *main_config, const struct cask_confi
     }
 }
 
+/* A script that runs inside httpd for certain; NULL: none. */
+static const struct cask_config_script *
+embedded_script(const struct cask_config_main *main_config)
+{
+    const struct cask_config_script *const *scripts =
+        (const struct cask_config_script *const *)main_config->scripts->elts;
+    const struct cask_config_script *imports =
+        (const struct cask_config_script *)main_config->imports->elts;
+
+    for (int i = 0; i < main_config->scripts->nelts; i++) {
+        if (scripts[i]->handler == NULL) {
+            return scripts[i];
+        }
+    }
+    for (int i = 0; i < main_config->imports->nelts; i++) {
+        if (imports[i].process_group[0] == '\0') {
+            return &imports[i];
+        }
+    }
+    return NULL;
+}
+
 /* What runs inside httpd, for a warning; NULL: nothing, as far as can be told. */
 static const char *
 embedded_subject(const struct cask_config_main *main_config, const server_rec *main_server,
                  const server_rec **ret_server, apr_pool_t *pool)
 {
-    const struct cask_config_script *const *scripts =
-        (const struct cask_config_script *const *)main_config->scripts->elts;
+    const struct cask_config_script *script = embedded_script(main_config);
     const struct cask_config_alias *alias = NULL;
 
     if (!cask_config_restrict_embedded(main_config)) {
@@ -86,12 +107,9 @@ embedded_subject(const struct cask_config_main *main_config, const server_rec *m
         return apr_psprintf(pool, "embedded mode (alias '%s' at %s)", alias->alias,
                             alias->location);
     }
-    for (int i = 0; i < main_config->scripts->nelts; i++) {
-        if (scripts[i]->handler == NULL) {
-            *ret_server = scripts[i]->server;
-            return apr_psprintf(pool, "embedded mode (%s at %s)", scripts[i]->directive,
-                                scripts[i]->location);
-        }
+    if (script != NULL) {
+        *ret_server = script->server;
+        return apr_psprintf(pool, "embedded mode (%s at %s)", script->directive, script->location);
     }
     return NULL;
 }
@@ -125,9 +143,14 @@ cask_check_scripts_warn(const struct cask_config_main *main_config, const server
 {
     const struct cask_config_script *const *scripts =
         (const struct cask_config_script *const *)main_config->scripts->elts;
+    const struct cask_config_script *imports =
+        (const struct cask_config_script *)main_config->imports->elts;
 
     for (int i = 0; i < main_config->scripts->nelts; i++) {
-        check_script(main_config, scripts[i], pool);
+        check_script(main_config, scripts[i], 135, pool);
+    }
+    for (int i = 0; i < main_config->imports->nelts; i++) {
+        check_script(main_config, &imports[i], 151, pool);
     }
     check_embedded(main_config, main_server, pool);
 }

@@ -7,8 +7,8 @@
 
 struct cask_config_main;
 
-/* Handler, dispatch and access scripts: are they there, can they be read? And is there a Python for
- * what runs in httpd's own processes? */
+/* Handler, import, dispatch and access scripts: are they there, can they be read? And is there a
+ * Python for what runs in httpd's own processes? */
 void cask_check_scripts_warn(const struct cask_config_main *main_config,
                              const server_rec *main_server, apr_pool_t *pool);
 
