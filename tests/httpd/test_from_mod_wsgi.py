@@ -2,6 +2,7 @@
 """What a user of mod_wsgi can notice and no other test is about (docs/guide/from-mod_wsgi.md)."""
 
 import os
+import re
 
 import pytest
 
@@ -12,6 +13,8 @@ import sys
 def application(environ, start_response):
     import mod_wsgi
 
+    if environ["PATH_INFO"] == "/line":
+        environ["wsgi.errors"].write("a line\\n")
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [repr({
         "cookie": environ.get("HTTP_COOKIE"),
@@ -60,6 +63,13 @@ def test_the_module_that_scripts_import(site, app):
         "threads_per_process", "version",
     }  # fmt: skip
     assert not [name for name in found["has"] if "metrics" in name or "subscribe" in name]
+
+
+def test_lines_of_an_application(site, app):
+    site.serve(app)
+    with site.expects_log("a line") as found:
+        site.get("/line")
+    assert re.fullmatch(r"\[client 127.0.0.1:\d+\] a line", found[0].text)
 
 
 def test_a_file_of_the_same_age_is_a_change(site, app):
