@@ -122,6 +122,27 @@ prepare_dump(struct cask_engine *engine)
     Py_XDECREF(faulthandler);
 }
 
+/* At a crash faulthandler writes Python's stacks to stderr, in a daemon. */
+CASK_GIL_HELD static void
+prepare_crash(const struct cask_engine *engine)
+{
+    PyObject *faulthandler = NULL;
+    PyObject *result = NULL;
+
+    if (engine->config.embedded) {
+        return;
+    }
+    faulthandler = PyImport_ImportModule("faulthandler");
+    if (faulthandler != NULL) {
+        result = PyObject_CallMethod(faulthandler, "enable", "iO", STDERR_FILENO, Py_True);
+    }
+    if (result == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(result);
+    Py_XDECREF(faulthandler);
+}
+
 /* The interpreter's setup: context is the gateway. The first one is the main interpreter. */
 CASK_GIL_HELD static int
 setup_interpreter(struct cask_interp *interp, void *context)
@@ -178,6 +199,7 @@ engine_open(const struct cask_engine_config *config, struct cask_engine **ret_en
     }
     if (cask_gil_enter(engine->gateway.runtime->main, engine->gateway.runtime->opener)) {
         prepare_dump(engine);
+        prepare_crash(engine);
         cask_gil_leave(engine->gateway.runtime->main, engine->gateway.runtime->opener);
     }
     *ret_engine = engine;

@@ -27,6 +27,7 @@ struct cask_process {
     const struct cask_log_sink *sink; /* [init] never NULL; stderr by default */
     void *sink_context;               /* [init] */
     void *room_state;                 /* [init] of apache/ (M) or entry/ (E); opaque here */
+    void *crash;                      /* [init] of proc/crash, for its handlers; NULL: none */
     atomic_int signal_pipe;           /* [atomic] of platform/loop, for its handler; -1: none */
 };
 

@@ -18,7 +18,7 @@ struct cask_problem;
 
 #define CASK_CHANNEL_VERSION 1u
 #define CASK_CHANNEL_MAX     (96u * 1024u) /* bytes of one message: a traceback fits */
-#define CASK_CHANNEL_MAX_FDS 4
+#define CASK_CHANNEL_MAX_FDS 5
 #define CASK_CHANNEL_FD      3 /* where a daemon finds its channel */
 
 enum cask_channel_kind {
@@ -30,7 +30,8 @@ enum cask_channel_kind {
     /* httpd's parent → supervisor → daemon */
     CASK_CHANNEL_STOP, /* supervisor: nothing; daemon: u64 µs until it is killed (0: never) */
     /* supervisor → daemon */
-    CASK_CHANNEL_START, /* u32 generation, row, strict; fds: spec, listener, board, parent watch */
+    CASK_CHANNEL_START, /* u32 generation, row, strict; fds: spec, listener, board, parent watch,
+                           journal */
     CASK_CHANNEL_DRAIN, /* u64 µs for running requests, then it stops */
     /* daemon → supervisor */
     CASK_CHANNEL_SPAWN_FAILED, /* before exec: u32 errno, text step */

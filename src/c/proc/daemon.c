@@ -34,6 +34,7 @@
 #include "platform/problem.h"
 #include "platform/process.h"
 #include "proc/channel.h"
+#include "proc/crash.h"
 #include "proc/daemon_boot.h"
 #include "proc/daemon_load.h"
 #include "proc/guard.h"
@@ -419,6 +420,7 @@ start(struct cask_daemon *self, struct cask_problem *reterr_problem)
         .spec = self->boot->spec,
         .listen_fd = self->boot->listen_fd,
         .board = self->boot->board,
+        .journal = self->boot->journal,
         .row = self->boot->row,
         .generation = self->boot->generation,
     };
@@ -441,6 +443,10 @@ start(struct cask_daemon *self, struct cask_problem *reterr_problem)
     }
     if (error == 0) {
         pool_config.engine = self->engine;
+        error = cask_crash_new(&pool_config.crash, self->boot->journal,
+                               (uint32_t)self->boot->spec->threads, reterr_problem);
+    }
+    if (error == 0) {
         error = cask_guard_new(&self->guard, self->ops, self->engine, reterr_problem);
     }
     if (error == 0) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "metrics/board.h"
+#include "metrics/journal.h"
 #include "platform/buf.h"
 #include "platform/clock.h"
 #include "platform/log.h"
@@ -122,6 +123,7 @@ read_start(struct cask_daemon_boot *boot, struct cask_channel_message *message,
 {
     int spec_fd = cask_channel_take_fd(message, 0);
     int board_fd = -1;
+    int journal_fd = -1;
     char *data = NULL;
     size_t len = 0;
     int error;
@@ -132,6 +134,7 @@ read_start(struct cask_daemon_boot *boot, struct cask_channel_message *message,
     boot->listen_fd = cask_channel_take_fd(message, 1);
     board_fd = cask_channel_take_fd(message, 2);
     boot->parent_fd = cask_channel_take_fd(message, 3);
+    journal_fd = cask_channel_take_fd(message, 4);
     if (!cask_unpack_end(&message->payload) || boot->parent_fd < 0) {
         error = cask_problem_set(reterr_problem, EPROTO, 403,
                                  "daemon process %ld: damaged settings from the supervisor",
@@ -145,11 +148,16 @@ read_start(struct cask_daemon_boot *boot, struct cask_channel_message *message,
     if (error == 0) {
         error = cask_board_map(board_fd, false, &boot->board, reterr_problem);
     }
+    if (error == 0) {
+        error = cask_journal_map(journal_fd, (uint32_t)boot->spec->threads, true, &boot->journal,
+                                 reterr_problem);
+    }
 
 done:
     free(data);
     cask_net_close(&spec_fd);
     cask_net_close(&board_fd);
+    cask_net_close(&journal_fd);
     return error;
 }
 
@@ -158,6 +166,7 @@ boot_free(struct cask_daemon_boot *boot)
 {
     cask_spec_free(boot->spec);
     cask_board_free(boot->board);
+    cask_journal_free(boot->journal);
     cask_net_close(&boot->listen_fd);
     cask_net_close(&boot->parent_fd);
     free(boot->buffer);

@@ -9,12 +9,14 @@
 #include "proc/spec.h"
 
 struct cask_board;
+struct cask_journal;
 struct cask_problem;
 
 /* What came with START. Lives as long as the process. */
 struct cask_daemon_boot {
     struct cask_group_spec *spec; /* [init] */
     struct cask_board *board;     /* [init] read-only */
+    struct cask_journal *journal; /* [init] ours to write */
     int channel_fd;               /* [owner] -1 once the supervisor is lost */
     int listen_fd;                /* [init] */
     int parent_fd;                /* [init] readable when httpd's parent has ended */

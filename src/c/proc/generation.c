@@ -180,6 +180,16 @@ remove_worker(struct cask_generation *self, struct cask_worker *worker)
     cask_worker_free(worker);
 }
 
+static void
+say_lost(const struct cask_generation *self, const struct cask_problem *problem)
+{
+    struct cask_problem line = {.number = 0};
+
+    (void)cask_problem_set(&line, 0, problem->number, "%s; starting another", problem->text);
+    line.detail = problem->detail; /* borrowed */
+    cask_grouplog_problem(self->config.log, &line);
+}
+
 /* Logs why a process is missing and says how long its successor has to wait. */
 static int64_t
 log_lost(struct cask_generation *self, const struct cask_problem *problem, bool healthy)
@@ -190,7 +200,7 @@ log_lost(struct cask_generation *self, const struct cask_problem *problem, bool 
     if (healthy) {
         cask_backoff_reset(self->config.backoff);
     }
-    cask_grouplog_say(self->config.log, problem->number, "%s; starting another", problem->text);
+    say_lost(self, problem);
     return cask_backoff_take(self->config.backoff); /* keeps (2) */
 }
 
@@ -204,7 +214,7 @@ miss_worker(struct cask_generation *self, struct cask_problem *problem, bool hea
         cask_problem_move(&self->problem, problem);
         generation_fail(self);
     } else if (nobody && problem->number != 0) {
-        cask_grouplog_say(self->config.log, problem->number, "%s; starting another", problem->text);
+        say_lost(self, problem);
         cask_problem_move(&self->problem, problem);
         if (healthy) {
             cask_backoff_reset(self->config.backoff);

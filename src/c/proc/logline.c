@@ -194,17 +194,52 @@ remember(struct cask_logline_reader *reader, const char *line, size_t len)
     reader->last[kept] = '\0';
 }
 
+void
+cask_logline_give_stacks(struct cask_logline_reader *reader, int log_fd)
+{
+    if (reader->n_stacks > 0) {
+        cask_logline_write(log_fd, CASK_LOG_ERROR, reader->pid, reader->stacks,
+                           reader->n_stacks - 1);
+        reader->n_stacks = 0;
+    }
+    reader->crashing = false;
+}
+
+/* What faulthandler writes at a crash is kept for the line about it, as far as there is room: true.
+ * It begins with these words, and nothing comes after it. */
+static bool
+keep_stack(struct cask_logline_reader *reader, int log_fd, const char *line, size_t len)
+{
+    static const char begin[] = "Fatal Python error: ";
+
+    if (!reader->crashing && len >= sizeof(begin) - 1 &&
+        memcmp(line, begin, sizeof(begin) - 1) == 0) {
+        reader->crashing = true;
+    }
+    if (reader->crashing && reader->n_stacks + len + 1 > sizeof(reader->stacks)) {
+        cask_logline_give_stacks(reader, log_fd);
+    }
+    if (reader->crashing) {
+        memcpy(reader->stacks + reader->n_stacks, line, len);
+        reader->n_stacks += len;
+        reader->stacks[reader->n_stacks++] = '\n';
+    }
+    return reader->crashing;
+}
+
 /* A line, or what the buffer holds of one: then `more` follows, at the same level. */
 static void
 write_line(struct cask_logline_reader *reader, int log_fd, char *line, size_t len, bool more)
 {
     enum cask_log_level level = reader->more ? reader->level : CASK_LOG_ERROR;
+    bool marked = false;
 
     if (!reader->more && len >= CASK_LOGLINE_MARK_SIZE && line[0] == MARK && line[1] >= '0' &&
         line[1] <= '0' + (int)CASK_LOG_TRACE1) {
         level = cask_log_level_of_peer((uint32_t)(line[1] - '0'));
         line += CASK_LOGLINE_MARK_SIZE;
         len -= CASK_LOGLINE_MARK_SIZE;
+        marked = true;
     }
     reader->level = level;
     reader->more = more;
@@ -215,6 +250,9 @@ write_line(struct cask_logline_reader *reader, int log_fd, char *line, size_t le
     }
     while (len > 0 && line[len - 1] == '\r') {
         len--;
+    }
+    if (len > 0 && !marked && keep_stack(reader, log_fd, line, len)) {
+        return;
     }
     if (len > 0) {
         const char *last = memrchr(line, '\n', len);

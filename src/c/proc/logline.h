@@ -37,6 +37,9 @@ struct cask_logline_reader {
     bool more;                 /* the line before was only a part */
     enum cask_log_level level; /* its level */
     char text[64 * 1024];
+    bool crashing;   /* faulthandler writes: its lines go to `stacks` */
+    size_t n_stacks; /* bytes in stacks */
+    char stacks[16 * 1024];
     char last[256]; /* the beginning of the last line, for the reason of a failed start */
 };
 
@@ -46,5 +49,7 @@ int cask_logline_read(struct cask_logline_reader *reader, int log_fd);
 /* Writes what is left of an unfinished line: the daemon has ended, though a child of it may still
  * hold the pipe. */
 void cask_logline_finish(struct cask_logline_reader *reader, int log_fd);
+/* Writes the stacks that were kept for the line about a crash: there will be no such line. */
+void cask_logline_give_stacks(struct cask_logline_reader *reader, int log_fd);
 
 #endif

@@ -21,10 +21,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "metrics/journal.h"
 #include "platform/clock.h"
 #include "platform/net.h"
 #include "platform/problem.h"
 #include "platform/process.h"
+#include "proc/crash.h"
+#include "request/keys.h"
 #include "wire/wire_server.h"
 
 #define NAME_SIZE 16 /* of a thread, for the kernel */
@@ -97,6 +100,7 @@ end_request(struct worker *self, bool passive)
     struct cask_pool *pool = self->pool;
     uint64_t served;
 
+    cask_journal_end(pool->config.journal, self->id);
     atomic_store_explicit(&self->begin, 0, memory_order_relaxed);
     if (!passive) {
         atomic_store_explicit(&pool->last_activity, cask_clock_mono_us(), memory_order_relaxed);
@@ -127,6 +131,30 @@ waited_too_long(const struct cask_pool *pool, const struct cask_request *request
     return true;
 }
 
+/* The value of a variable of the request; empty when it has none. */
+static struct cask_str
+find_var(const struct cask_request *request, uint16_t key)
+{
+    for (size_t i = 0; i < request->n_vars; i++) {
+        if (request->vars[i].key == key) {
+            return request->vars[i].value;
+        }
+    }
+    return (struct cask_str){"", 0};
+}
+
+/* For the status, and for the last words about this process. */
+static void
+note_request(const struct worker *self, const struct cask_request *request)
+{
+    struct cask_str method = find_var(request, CASK_KEY_REQUEST_METHOD);
+    struct cask_str url = find_var(request, CASK_KEY_REQUEST_URI);
+
+    cask_journal_begin(self->pool->config.journal, self->id,
+                       atomic_load_explicit(&self->begin, memory_order_relaxed), method.data,
+                       method.len, url.data, url.len);
+}
+
 static void
 serve_one(struct worker *self, const struct cask_wire_job *job)
 {
@@ -137,6 +165,7 @@ serve_one(struct worker *self, const struct cask_wire_job *job)
     bool passive = (exchange->request->flags & CASK_REQUEST_PASSIVE) != 0;
 
     begin_request(self, passive);
+    note_request(self, exchange->request);
     if (!waited_too_long(pool, exchange->request, &problem)) {
         outcome = pool->config.ops->serve(pool->config.engine, exchange, &problem);
     }
@@ -156,9 +185,11 @@ worker_main(void *context)
     struct cask_wire_job *job = NULL;
     bool all;
 
+    cask_crash_enter(pool->config.crash, self->id);
     while (cask_wire_server_next(pool->server, self->id, &job) == 0) {
         serve_one(self, job);
     }
+    cask_crash_leave(pool->config.crash, self->id);
     pthread_mutex_lock(&pool->lock);
     pool->n_left++;
     all = pool->n_left == pool->n_workers;

@@ -14,6 +14,8 @@
 #include "proc/spec.h"
 
 struct cask_board;
+struct cask_crash;
+struct cask_journal;
 struct cask_pool;
 struct cask_problem;
 
@@ -23,6 +25,8 @@ struct cask_pool_config {
     const struct cask_group_spec *spec; /* keep_: threads, timeouts, limits, secret */
     int listen_fd;                      /* keep_ */
     const struct cask_board *board;     /* keep_; of the group, read-only */
+    struct cask_journal *journal;       /* keep_; one slot per thread; NULL: none */
+    struct cask_crash *crash;           /* keep_; NULL: none */
     uint32_t row;
     uint32_t generation;
 };

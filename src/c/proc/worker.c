@@ -18,10 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "metrics/journal.h"
 #include "platform/clock.h"
 #include "platform/log.h"
 #include "platform/loop.h"
 #include "platform/net.h"
+#include "proc/blackbox.h"
 #include "proc/spawn.h"
 #include "proc/worker_state.h"
 
@@ -156,6 +158,17 @@ open_ends(struct cask_worker *self, int ret_far[2])
 }
 
 static int
+open_journal(struct cask_worker *self, struct cask_problem *reterr_problem)
+{
+    uint32_t threads = (uint32_t)self->config.spec->threads;
+    int error = cask_journal_create(threads, &self->journal_fd, reterr_problem);
+
+    return error != 0
+               ? error
+               : cask_journal_map(self->journal_fd, threads, false, &self->journal, reterr_problem);
+}
+
+static int
 watch_ends(struct cask_worker *self)
 {
     struct cask_loop *loop = self->config.loop;
@@ -179,6 +192,8 @@ release(struct cask_worker *self)
         cask_net_close(&self->reader.fd);
     }
     self->deadline = cask_loop_timer_free(self->deadline);
+    cask_net_close(&self->journal_fd);
+    self->journal = cask_journal_free(self->journal);
     if (self->row >= 0) {
         cask_board_free_row(self->config.board, (uint32_t)self->row);
         self->row = -1;
@@ -200,6 +215,8 @@ cask_worker_new(struct cask_worker **ret_worker, const struct cask_worker_config
     self->config = *config;
     self->channel_fd = -1;
     self->reader.fd = -1;
+    self->journal_fd = -1;
+    self->oom_kills = cask_blackbox_oom_kills();
     self->row =
         cask_board_take_row(config->board, config->generation, (uint32_t)config->spec->threads);
     if (self->row < 0) {
@@ -207,6 +224,10 @@ cask_worker_new(struct cask_worker **ret_worker, const struct cask_worker_config
                                  "group '%s': all rows of its board are taken by processes that "
                                  "are still going",
                                  config->spec->name);
+        goto failed;
+    }
+    error = open_journal(self, reterr_problem);
+    if (error != 0) {
         goto failed;
     }
     error = open_ends(self, far);
@@ -338,37 +359,53 @@ cask_worker_stop(struct cask_worker *worker, int64_t limit_us)
     cask_worker_set_deadline(worker, deadline_us);
 }
 
+/* The problem of a daemon that ended while it should live: why, doing what, and Python's stacks. */
+static void
+explain_loss(struct cask_worker *self, int status)
+{
+    const struct cask_blackbox box = {
+        .status = status,
+        .journal = self->journal,
+        .cpu_time_up = self->wants_out == CASK_CHANNEL_CPU_TIME,
+        .oom = cask_blackbox_oom_kills() > self->oom_kills,
+    };
+    char cause[256];
+    char requests[384];
+
+    cask_blackbox_cause(&box, cause, sizeof(cause));
+    cask_blackbox_requests(&box, cask_clock_mono_us(), requests, sizeof(requests));
+    (void)cask_problem_set(&self->problem, 0, 421, "group '%s': process %ld %s%s",
+                           self->config.spec->name, (long)self->pid, cause, requests);
+    if (self->reader.n_stacks > 0) {
+        cask_problem_detail(&self->problem, self->reader.stacks, self->reader.n_stacks);
+        self->reader.n_stacks = 0;
+    }
+}
+
 /* Fills the problem from the wait status, unless there is a better one or it went in order. */
 static void
 explain_end(struct cask_worker *self, int status)
 {
     const char *name = self->config.spec->name;
-
     bool crashed = WIFSIGNALED(status) && WTERMSIG(status) != SIGTERM && !self->killed;
 
     if (self->problem.number != 0 || (self->told && !crashed)) {
         return;
     }
-    if (WIFSIGNALED(status)) {
-        (void)cask_problem_set(&self->problem, 0, 421,
-                               "group '%s': process %ld was ended by signal %d (%s)", name,
-                               (long)self->pid, WTERMSIG(status), strsignal(WTERMSIG(status)));
-    } else if (self->state == CASK_WORKER_STARTING && WEXITSTATUS(status) >= EXIT_BOOT &&
-               WEXITSTATUS(status) <= EXIT_BOOT_END) {
+    if (self->config.spec->threads == 0 && self->state != CASK_WORKER_STARTING &&
+        WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+        (void)cask_problem_set(&self->problem, 0, 432, "group '%s': service process %ld has ended",
+                               name, (long)self->pid);
+    } else if (WIFSIGNALED(status) || self->state != CASK_WORKER_STARTING) {
+        explain_loss(self, status);
+    } else if (WEXITSTATUS(status) >= EXIT_BOOT && WEXITSTATUS(status) <= EXIT_BOOT_END) {
         (void)cask_problem_set(&self->problem, 0, 424, "group '%s': cannot start: %s", name,
                                self->reader.last);
-    } else if (self->state == CASK_WORKER_STARTING) {
+    } else {
         (void)cask_problem_set(&self->problem, 0, 424,
                                "group '%s': '%s' ended with status %d before it said hello%s%s",
                                name, self->config.spec->interpreter, WEXITSTATUS(status),
                                self->reader.last[0] != '\0' ? ": " : "", self->reader.last);
-    } else if (self->config.spec->threads == 0 && WEXITSTATUS(status) == 0) {
-        (void)cask_problem_set(&self->problem, 0, 432, "group '%s': service process %ld has ended",
-                               name, (long)self->pid);
-    } else {
-        (void)cask_problem_set(&self->problem, 0, 421,
-                               "group '%s': process %ld ended by itself with status %d", name,
-                               (long)self->pid, WEXITSTATUS(status));
     }
 }
 
@@ -382,6 +419,7 @@ cask_worker_reaped(struct cask_worker *worker, int status)
         cask_logline_finish(&worker->reader, worker->config.log->fd);
     }
     explain_end(worker, status);
+    cask_logline_give_stacks(&worker->reader, worker->config.log->fd);
     worker->state = CASK_WORKER_GONE;
     release(worker);
     cask_worker_tell(worker, CASK_WORKER_HAS_GONE, NULL); /* keeps (3) */

@@ -21,6 +21,7 @@
 #include "proc/logline.h"
 #include "proc/worker.h"
 
+struct cask_journal;
 struct cask_loop_timer;
 
 #define CASK_WORKER_GRACE_US INT64_C(500000) /* the daemon's own deadlines come first */
@@ -38,6 +39,9 @@ struct cask_worker {
     bool told;               /* to go, or it said itself that it goes */
     uint32_t python_version; /* of HELLO */
     const char *late;        /* what the present deadline is about */
+    int journal_fd;          /* -1 once the daemon has it */
+    struct cask_journal *journal;
+    uint64_t oom_kills; /* of the control group, at the start */
     struct cask_problem problem;
     struct cask_loop_timer *deadline;
     int64_t deadline_us; /* when `deadline` is due */

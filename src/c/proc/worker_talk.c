@@ -21,7 +21,7 @@ send_start(struct cask_worker *self, struct cask_problem *reterr_problem)
 {
     struct cask_group_spec spec = *self->config.spec;
     struct cask_pack payload = {0};
-    int fds[4] = {-1, self->config.listen_fd, -1, self->config.parent_fd};
+    int fds[5] = {-1, self->config.listen_fd, -1, self->config.parent_fd, self->journal_fd};
     char *data = NULL;
     size_t len = 0;
     int error;
@@ -39,7 +39,7 @@ send_start(struct cask_worker *self, struct cask_problem *reterr_problem)
         cask_pack_u32(&payload, self->config.generation);
         cask_pack_u32(&payload, (uint32_t)self->row);
         cask_pack_u32(&payload, self->config.strict ? 1 : 0);
-        error = cask_channel_send(self->channel_fd, CASK_CHANNEL_START, &payload, fds, 4, 0);
+        error = cask_channel_send(self->channel_fd, CASK_CHANNEL_START, &payload, fds, 5, 0);
         if (error != 0) {
             (void)cask_problem_set(reterr_problem, error, 424,
                                    "group '%s': cannot send the settings to process %ld",
@@ -67,6 +67,7 @@ take_hello(struct cask_worker *self, struct cask_unpack *payload)
         cask_worker_kill(self, "it did not get its settings");
         return;
     }
+    cask_net_close(&self->journal_fd);
     cask_worker_set_state(self, CASK_WORKER_LOADING, CASK_ROW_STARTING);
     self->late = "did not load its applications within startup-timeout";
     cask_worker_set_deadline(self, cask_clock_deadline(self->config.ready_us));
