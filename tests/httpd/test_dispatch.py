@@ -374,5 +374,18 @@ def test_python_is_ready_before_the_first_request(fresh_site: Site) -> None:
     assert site.get("/?callable_object=other").json()["name"] == "other"
 
 
+@pytest.mark.only("daemon", reason="applications have a Python of their own there")
+def test_no_python_for_the_script(fresh_site: Site) -> None:
+    """A group that could serve does not get the request."""
+    site = fresh_site
+    home, site.config.python_home = site.config.python_home, str(site.root / "nowhere")
+    site.config.add(f"WSGIDispatchScript {site.write_app('ask.py', DISPATCH)}")
+    site.logs.allow("CASK0102")
+    site.add_app(site.write_app("app.py", APP), group_options={"python_home": home})
+    with site.expects_log("CASK0201", count=2):  # at the start of the child, and for the request
+        site.start()
+        site.get("/", 503)
+
+
 def has_python(pid: int) -> bool:
     return "_engine.cpython" in Path(f"/proc/{pid}/maps").read_text()

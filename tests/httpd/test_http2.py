@@ -80,3 +80,44 @@ def test_threads_that_end_leave_nothing_behind(site, client):
     for _ in range(3):
         numbers = [client.request("GET", "/one") for _ in range(12)]
         assert [client.wait(number).body for number in numbers] == [b"only one"] * 12
+
+
+DECIDES = """\
+def callable_object(environ):
+    assert environ["SERVER_PROTOCOL"] == "HTTP/2.0"
+    return environ["QUERY_STRING"] or None
+"""
+ANSWERS = """\
+def reply(start_response, text):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [text]
+
+def application(environ, start_response):
+    return reply(start_response, b"application")
+
+def other(environ, start_response):
+    return reply(start_response, b"other")
+
+def handle_request(environ, start_response):
+    return reply(start_response, environ["SCRIPT_NAME"].encode())
+"""
+
+
+def test_handler_and_dispatch_scripts(fresh_site):
+    """Asked on mod_http2's threads, several at once."""
+    site = fresh_site
+    app = site.write_app("app.py", ANSWERS)
+    site.config.modules.append("http2")
+    site.config.add(
+        "Protocols h2c http/1.1",
+        f"WSGIDispatchScript {site.write_app('decides.py', DECIDES)}",
+        f"WSGIHandlerScript answers {app}",
+        "<Location /handled>\nSetHandler answers\n</Location>",
+    )
+    site.serve(app, "/p")
+    wanted = {"/p": b"application", "/p?other": b"other", "/handled/x": b"/handled"}
+    with Http2Connection(site.port) as client:
+        for _ in range(3):
+            streams = {path: client.request("GET", path) for path in wanted for _ in range(3)}
+            found = {path: client.wait(number).body for path, number in streams.items()}
+            assert found == wanted
