@@ -95,12 +95,36 @@ def test_directory_of_scripts_may_hold_other_files(site: Site) -> None:
     assert site.get("/many/answer.asis", 299).text == "as it is"
 
 
-def test_patterns(site: Site) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "target", "url"),
+    [
+        ("^/m/([^/]+)", "$1.py", "/m/app/x"),
+        ("^/m/([a-z]+)", "app.py/$1", "/m/app/x"),
+        ("^/[a-z]/app", "app.py", "/m/app/x"),
+        ("^/m/([a-z]+)", "../$1s/app.py", "/m/app/x"),
+    ],
+)
+def test_patterns(site: Site, pattern: str, target: str, url: str) -> None:
     site.config.add("AddHandler send-as-is .py")
-    group = "process-group=main" if site.mode == "daemon" else ""
-    if group:
-        site.group()
-    site.config.add(f"WSGIScriptAliasMatch ^/m/([^/]+) {site.apps}/$1.py {group}")
+    alias_match(site, pattern, target)
     with site.expects_log("CASK0160"):
         site.start()
-        assert site.get("/m/app/x").text == "app.py|/m/app|/x|wsgi-script"
+        assert site.get(url).text.startswith("app.py|")
+
+
+def test_pattern_for_a_directory(site: Site) -> None:
+    """The URL chooses the file: its own handler counts."""
+    (site.apps / "style.css").write_text("body {}")
+    site.config.add("<FilesMatch \\.css$>\nSetHandler default-handler\n</FilesMatch>")
+    alias_match(site, "^/m/(.+)$", "$1")
+    site.start()
+    assert site.get("/m/style.css").text == "body {}"
+    assert site.get("/m/app.py/x").text.startswith("app.py|")
+
+
+def alias_match(site: Site, pattern: str, target: str) -> None:
+    group = ""
+    if site.mode == "daemon":
+        site.group()
+        group = "process-group=main"
+    site.config.add(f"WSGIScriptAliasMatch {pattern} {site.apps}/{target} {group}")

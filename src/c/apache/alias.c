@@ -39,69 +39,59 @@
 /* mod_rewrite's: the handler of a RewriteRule with [H=]. */
 #define NOTE_REWRITE "rewrite-forced-handler"
 
-/* What an alias makes of a URL. */
-struct match {
-    const struct cask_config_alias *alias;
-    char *filename;    /* the target and, behind it, the rest of the URL */
-    size_t target_len; /* of the target in it */
-};
-
-static bool
-match_prefix(request_rec *r, const struct cask_config_alias *alias, struct match *ret_match)
+/* The file name a prefix alias makes of the URL: the target and, behind it, the rest of the URL;
+ * NULL: no match. */
+static char *
+match_prefix(request_rec *r, const struct cask_config_alias *alias)
 {
     size_t len = cask_prefix_match(r->uri, alias->alias);
 
     if (len == 0) {
-        return false;
+        return NULL;
     }
     /* "/" covers the whole URL, which then begins with the '/' that the target lacks. */
-    ret_match->filename = apr_pstrcat(r->pool, alias->target,
-                                      strcmp(alias->alias, "/") == 0 ? r->uri : r->uri + len, NULL);
-    ret_match->target_len = strlen(alias->target);
-    return true;
+    return apr_pstrcat(r->pool, alias->target,
+                       strcmp(alias->alias, "/") == 0 ? r->uri : r->uri + len, NULL);
 }
 
-static bool
-match_regex(request_rec *r, const struct cask_config_alias *alias, struct match *ret_match)
+static char *
+match_regex(request_rec *r, const struct cask_config_alias *alias)
 {
     ap_regmatch_t groups[AP_MAX_REG_MATCH];
-    const char *target;
+    char *target;
 
     if (ap_regexec(alias->regex, r->uri, AP_MAX_REG_MATCH, groups, 0) != 0 ||
         groups[0].rm_eo == 0) {
-        return false;
+        return NULL;
     }
     target = ap_pregsub(r->pool, alias->target, r->uri, AP_MAX_REG_MATCH, groups);
-    if (target != NULL && target[0] != '/') {
-        target = ap_server_root_relative(r->pool, target);
-    }
     if (target == NULL) {
-        return false;
+        return NULL;
     }
-    ret_match->filename = apr_pstrcat(r->pool, target, r->uri + groups[0].rm_eo, NULL);
-    ret_match->target_len = strlen(target);
-    return true;
+    target = apr_pstrcat(r->pool, target, r->uri + groups[0].rm_eo, NULL);
+    return target[0] == '/' ? target : ap_server_root_relative(r->pool, target);
 }
 
-/* The first alias of the server that matches the URL. */
-static bool
-find_match(request_rec *r, struct match *ret_match)
+/* The first alias of the server that matches the URL, or NULL. */
+static const struct cask_config_alias *
+find_alias(request_rec *r, char **ret_filename)
 {
     const apr_array_header_t *aliases = cask_config_of_server(r->server)->aliases;
     const struct cask_config_alias *alias = (const struct cask_config_alias *)aliases->elts;
     const struct cask_config_alias *end = alias + aliases->nelts;
+    char *filename;
 
     if (alias == end || r->uri == NULL || r->uri[0] != '/') {
-        return false;
+        return NULL;
     }
     for (; alias < end; alias++) {
-        if (alias->regex == NULL ? match_prefix(r, alias, ret_match)
-                                 : match_regex(r, alias, ret_match)) {
-            ret_match->alias = alias;
-            return true;
+        filename = alias->regex == NULL ? match_prefix(r, alias) : match_regex(r, alias);
+        if (filename != NULL) {
+            *ret_filename = filename;
+            return alias;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Remembers which handler <Location> or <If> wants: only their values, and the server's, have been
@@ -148,14 +138,11 @@ take_option(const request_rec *r, const char *note, const char *fallback)
 int
 cask_alias_translate(request_rec *r)
 {
-    struct match match;
-    const struct cask_config_alias *alias;
+    const struct cask_config_alias *alias = find_alias(r, &r->filename);
 
-    if (!find_match(r, &match)) {
+    if (alias == NULL) {
         return DECLINED;
     }
-    alias = match.alias;
-    r->filename = match.filename;
     r->handler = CASK_ALIAS_HANDLER;
     apr_table_setn(r->notes, NOTE_FORCED, CASK_ALIAS_HANDLER);
     note_option(r, NOTE_PROCESS_GROUP, alias->process_group);
@@ -187,29 +174,51 @@ is_meant(const request_rec *r)
            apr_table_get(r->notes, NOTE_REWRITE) != NULL;
 }
 
+static bool
+ends_with(const char *text, const char *end, size_t end_len)
+{
+    size_t len = strlen(text);
+
+    return end_len > 0 && len >= end_len && memcmp(text + len - end_len, end, end_len) == 0;
+}
+
+/* The alias itself names the file: by all of its target, by what stands before the first $1, or, at
+ * least in part, by what stands behind the last. Else the URL has chosen it from a directory. */
+static bool
+names_file(const struct cask_config_alias *alias, const char *filename)
+{
+    const char *dollar = alias->regex != NULL ? strrchr(alias->target, '$') : NULL;
+    size_t fixed = dollar != NULL ? strcspn(alias->target, "$") : strlen(alias->target);
+
+    while (fixed > 1 && alias->target[fixed - 1] == '/') {
+        fixed--;
+    }
+    if (ends_with(filename, alias->target, fixed)) {
+        return true;
+    }
+    return dollar != NULL && dollar[1] != '\0' &&
+           ends_with(filename, dollar + 2, strlen(dollar + 2));
+}
+
 int
 cask_alias_fixup(request_rec *r)
 {
-    struct match match;
-    size_t len;
+    const struct cask_config_alias *alias;
+    char *unused;
 
     if (r->handler == NULL || strcmp(r->handler, CASK_ALIAS_HANDLER) == 0 ||
-        !cask_alias_led_here(r) || is_meant(r) || !find_match(r, &match)) {
+        !cask_alias_led_here(r) || is_meant(r)) {
         return DECLINED;
     }
-    len = match.target_len;
-    while (len > 1 && match.filename[len - 1] == '/') {
-        len--;
+    alias = find_alias(r, &unused);
+    if (alias == NULL || !names_file(alias, r->filename)) {
+        return DECLINED;
     }
-    if (strlen(r->filename) > len) {
-        return DECLINED; /* the alias names a directory, the URL a file in it */
-    }
-    if (!atomic_exchange_explicit(match.alias->said, true, memory_order_relaxed)) {
-        cask_logsink_line(
-            r, 160,
-            "alias '%s' at %s: SetHandler or AddHandler gives script '%s' the handler "
-            "'%s'; the alias counts (said once)",
-            match.alias->alias, match.alias->location, r->filename, r->handler);
+    if (!atomic_exchange_explicit(alias->said, true, memory_order_relaxed)) {
+        cask_logsink_line(r, 160,
+                          "alias '%s' at %s: SetHandler or AddHandler gives script '%s' the "
+                          "handler '%s'; the alias counts (said once)",
+                          alias->alias, alias->location, r->filename, r->handler);
     }
     r->handler = CASK_ALIAS_HANDLER;
     return OK;
