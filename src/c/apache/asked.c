@@ -24,12 +24,6 @@
 
 #define WANTED (APR_FINFO_TYPE | APR_FINFO_IDENT | APR_FINFO_SIZE | APR_FINFO_MTIME)
 
-static struct cask_str
-text_of(const char *text)
-{
-    return (struct cask_str){text, (uint32_t)strlen(text)};
-}
-
 const apr_finfo_t *
 cask_asked_look(request_rec *r, const struct cask_config_script *script)
 {
@@ -69,8 +63,8 @@ cask_asked_run(request_rec *r, const struct cask_config_script *script, const ch
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     cask_routing_script_id(status, &request->script_id);
-    request->app = (struct cask_app){.script = text_of(script->path),
-                                     .application_group = text_of(interpreter)};
+    request->app = (struct cask_app){.script = cask_request_str(script->path),
+                                     .application_group = cask_request_str(interpreter)};
     request->start_us = r->request_time;
     request->thread_id = cask_embed_thread_id();
     request->flags |= CASK_REQUEST_STALE_OK;

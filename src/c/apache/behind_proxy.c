@@ -18,12 +18,6 @@
 
 #include <string.h>
 
-static struct cask_str
-text_of(const char *text)
-{
-    return (struct cask_str){text, (uint32_t)strlen(text)};
-}
-
 /* What a variable becomes; NULL: it stays. */
 static const char *
 new_value(const struct cask_proxies_view *view, uint16_t key)
@@ -55,12 +49,12 @@ rewrite_variables(const struct cask_proxies_view *view, struct cask_request *req
 
         fields[i] = request->vars[i];
         if (value != NULL) {
-            fields[i].value = text_of(value);
+            fields[i].value = cask_request_str(value);
         }
     }
     if (view->script_name != NULL) {
-        fields[request->n_vars++] = (struct cask_field){.key = CASK_KEY_WSGI_MOUNT_POINT,
-                                                        .value = text_of(view->script_name)};
+        fields[request->n_vars++] = (struct cask_field){
+            .key = CASK_KEY_WSGI_MOUNT_POINT, .value = cask_request_str(view->script_name)};
     }
     request->vars = fields;
 }
@@ -93,13 +87,13 @@ rewrite_headers(const struct cask_proxies_view *view, struct cask_request *reque
         }
         *next = *field;
         if (value != NULL) {
-            next->value = text_of(value);
+            next->value = cask_request_str(value);
         }
         next++;
         has_host = has_host || field->key == CASK_KEY_HOST;
     }
     if (!has_host && view->host != NULL) { /* HTTP/1.0 */
-        *next++ = (struct cask_field){.key = CASK_KEY_HOST, .value = text_of(view->host)};
+        *next++ = (struct cask_field){.key = CASK_KEY_HOST, .value = cask_request_str(view->host)};
     }
     request->headers = fields;
     request->n_headers = (size_t)(next - fields);

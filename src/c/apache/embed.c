@@ -216,12 +216,6 @@ open_engine(struct cask_embed *embed, struct cask_problem *reterr_problem)
     return embed->ops->open(&config, &embed->engine, reterr_problem);
 }
 
-static struct cask_str
-text_of(const char *text)
-{
-    return (struct cask_str){text, text != NULL ? (uint32_t)strlen(text) : 0};
-}
-
 /* Those that fail are tried again by the requests for them. */
 static void
 load_applications(struct cask_embed *embed)
@@ -230,9 +224,9 @@ load_applications(struct cask_embed *embed)
 
     for (int i = 0; i < apps->nelts; i++) {
         const struct cask_spec_app *spec = &APR_ARRAY_IDX(apps, i, struct cask_spec_app);
-        struct cask_app app = {.script = text_of(spec->script),
-                               .callable = text_of(spec->callable),
-                               .application_group = text_of(spec->application_group)};
+        struct cask_app app = {.script = cask_request_str(spec->script),
+                               .callable = cask_request_str(spec->callable),
+                               .application_group = cask_request_str(spec->application_group)};
         struct cask_problem problem = {.number = 0};
 
         if (embed->ops->load(embed->engine, &app, &problem) != CASK_OUTCOME_DONE) {

@@ -89,20 +89,14 @@ check_body(request_rec *r, const struct cask_route *route, int64_t *ret_length)
     return OK;
 }
 
-static struct cask_str
-text_of(const char *text)
-{
-    return (struct cask_str){text, (uint32_t)strlen(text)};
-}
-
 static void
 describe(request_rec *r, const struct cask_route *route, int64_t content_length,
          struct cask_request *request)
 {
     *request = (struct cask_request){
-        .app = {.script = text_of(route->script),
-                .callable = text_of(route->callable),
-                .application_group = text_of(route->application_group)},
+        .app = {.script = cask_request_str(route->script),
+                .callable = cask_request_str(route->callable),
+                .application_group = cask_request_str(route->application_group)},
         .content_length = content_length,
         .start_us = r->request_time,
         .log = cask_logsink_request(),

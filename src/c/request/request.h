@@ -13,11 +13,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct cask_str {
     const char *data; /* may be NULL when len is 0 */
     uint32_t len;
 };
+
+/* A C string, borrowed; NULL is "". */
+static inline struct cask_str
+cask_request_str(const char *text)
+{
+    return (struct cask_str){text, text != NULL ? (uint32_t)strlen(text) : 0};
+}
 
 /* A CGI variable or a header. key is a row of request/keys.def (then name is empty), or 0. */
 struct cask_field {
