@@ -42,6 +42,7 @@ struct cask_gate {
     PyTypeObject *file_type;      /* [init] mod_wsgi.FileWrapper */
     PyTypeObject *hints_type;     /* [init] of wsgi.early_hints */
     PyObject *spare_hints;        /* one of a request that is over, for the next; or NULL */
+    PyObject *spare_start;        /* the same of start_response */
     PyObject *request_timeout;    /* [init] mod_wsgi.RequestTimeout */
     PyObject *io_base;            /* [init] io.IOBase */
     PyObject *file_types;    /* [init] tuple: files whose bytes are those of their descriptor */

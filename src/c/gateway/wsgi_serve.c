@@ -97,8 +97,8 @@ call_close(struct cask_wsgi_call *call)
         Py_CLEAR(call->input);
     }
     if (call->start != NULL) {
-        cask_wsgi_start_detach(call->start);
-        Py_CLEAR(call->start);
+        cask_wsgi_start_end(call->gate, call->start);
+        call->start = NULL;
     }
     if (call->capsule != NULL) {
         cask_wsgi_environ_end_httpd(call->capsule);
@@ -346,7 +346,7 @@ call_application(struct cask_wsgi_call *call, PyObject *callable)
     if (call->input == NULL) {
         return -1;
     }
-    call->start = cask_wsgi_start_new(gate->start_type, call);
+    call->start = cask_wsgi_start_new(gate, call);
     if (call->start == NULL) {
         return -1;
     }

@@ -3,7 +3,7 @@
  *
  * The rules of PEP 3333 about calling it again. What status and headers may be: wsgi_head.c.
  *
- * Owns:    the start object.
+ * Owns:    the start object; gate->spare_start.
  * Touches: nothing of ours but the call.
  * Threads: any Python thread of the application.
  */
@@ -13,6 +13,7 @@
 
 #include <structmember.h>
 
+#include "gateway/pymodule.h"
 #include "gateway/wsgi_head.h"
 #include "gateway/wsgi_reply.h"
 #include "gateway/wsgi_serve.h"
@@ -157,10 +158,14 @@ cask_wsgi_start_type(PyObject *module)
 }
 
 PyObject *
-cask_wsgi_start_new(PyTypeObject *type, struct cask_wsgi_call *call)
+cask_wsgi_start_new(struct cask_gate *gate, struct cask_wsgi_call *call)
 {
-    struct start *self = PyObject_New(struct start, type);
+    struct start *self = (struct start *)gate->spare_start;
 
+    gate->spare_start = NULL;
+    if (self == NULL) {
+        self = PyObject_New(struct start, gate->start_type);
+    }
     if (self != NULL) {
         self->vectorcall = start_call;
         self->call = call;
@@ -169,7 +174,12 @@ cask_wsgi_start_new(PyTypeObject *type, struct cask_wsgi_call *call)
 }
 
 void
-cask_wsgi_start_detach(PyObject *start)
+cask_wsgi_start_end(struct cask_gate *gate, PyObject *steal_start)
 {
-    ((struct start *)start)->call = NULL;
+    ((struct start *)steal_start)->call = NULL;
+    if (Py_REFCNT(steal_start) == 1 && gate->spare_start == NULL) {
+        gate->spare_start = steal_start; /* nobody has kept it: it serves the next request */
+    } else {
+        Py_DECREF(steal_start);
+    }
 }
