@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import random
 import threading
 import zlib
 
@@ -49,6 +50,37 @@ def quick_count(environ, start_response):
     block = bytearray(1 << 20)
     size = sum(iter(lambda: environ["wsgi.input"].readinto(block), 0))
     return reply_json(start_response, {"size": size})
+
+
+def mixed(environ, start_response):
+    """As count, by calls that a random generator chooses; the query is its seed. Lines are told
+    from the rest of the body by their content."""
+    source = environ["wsgi.input"]
+    chance = random.Random(environ["QUERY_STRING"])
+    size = check = 0
+    empty = 0
+    while empty < 2:
+        limit = chance.choice((1, 7, 100, 8192, 20_000, 32_768, 65_536, 300_000))
+        buffer = bytearray(limit)
+        match chance.randrange(6):
+            case 0:
+                part = source.read(limit)
+                assert len(part) in (limit, 0) or source.read(1) == b""
+            case 1:
+                part = source.read1(limit)
+            case 2:
+                part = source.readline(limit)
+                assert part.find(b"\n") in (-1, len(part) - 1)
+            case 3:
+                part = b"".join(source.readlines(limit))
+            case 4:
+                part = bytes(buffer[: source.readinto(buffer)])
+            case _:
+                part = bytes(buffer[: source.readinto1(buffer)])
+        size += len(part)
+        check = zlib.crc32(part, check)
+        empty = 0 if part else empty + 1
+    return reply_json(start_response, {"size": size, "crc32": check})
 
 
 def echo(environ, start_response):

@@ -13,6 +13,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness import sanitizer
+
 PR_SET_CHILD_SUBREAPER = 36
 # What reading /proc gives for a process that is ending.
 GONE = (FileNotFoundError, ProcessLookupError, PermissionError)
@@ -93,6 +95,14 @@ def status_field(pid: int, field: str) -> str:
         if name == field:
             return value.strip()
     raise KeyError(field)
+
+
+def check_lean(pids: list[int], limit_kb: int = 120_000) -> None:
+    """None of them has ever held more memory, i.e. never a long body. Sanitizers need more."""
+    if sanitizer.environment():
+        limit_kb *= 4
+    peaks = {pid: int(status_field(pid, "VmHWM").split()[0]) for pid in pids}
+    assert max(peaks.values()) < limit_kb, peaks
 
 
 def maps(pid: int) -> str:

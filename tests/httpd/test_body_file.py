@@ -3,6 +3,8 @@
 it, other threads, and its end with the request."""
 
 import json
+import random
+import zlib
 
 import pytest
 
@@ -122,3 +124,23 @@ def test_read_sizes(site, size):
     whole = site.post("/count?65536", data=body).json()
     found = site.post(f"/count?{size}", data=body).json()
     assert (found["size"], found["crc32"]) == (len(body), whole["crc32"])
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_calls_in_any_order(site, seed):
+    """Any calls, over pieces of any sizes: every byte once, in order."""
+    chance = random.Random(seed)
+    body = b"".join(
+        chance.randbytes(chance.choice((3, 50, 9000))) + b"\n"
+        for _ in range(chance.randrange(1, 400))
+    )
+    with site.raw(30) as client:
+        client.request(f"POST /mixed?{seed}", "Transfer-Encoding: chunked")
+        rest = body
+        while rest:
+            size = chance.choice((1, 100, 8000, 16_384, 70_000, 300_000))
+            client.send_chunk(rest[:size])
+            rest = rest[size:]
+        client.send_chunk(b"")
+        found = json.loads(client.read_reply().body)
+    assert found == {"size": len(body), "crc32": zlib.crc32(body)}

@@ -195,5 +195,4 @@ def test_memory_does_not_grow(site, client):
         client.streams[number].body = b""
     client.send(number, b"", end=True)
     client.wait(number)
-    for pid in [*site.children(), *site.daemons()]:
-        assert int(procs.status_field(pid, "VmHWM").split()[0]) < 120_000
+    procs.check_lean([*site.children(), *site.daemons()])
