@@ -133,6 +133,8 @@ def directive(row: Row) -> str:
         where += ", `<WSGIInterpreterOptions>`"
     if row.macro == "CASK_DIRECTIVE_IDLE":
         help_text = f"accepted without effect: {help_text}"
+    if row.macro == "CASK_DIRECTIVE_LIST":
+        help_text += ". Lines in one place add up; a list of an inner place replaces the outer one"
     return (
         f"## {title.replace('<', '&lt;')}\n\n`{name} {syntax}`\n\n"
         f"| | |\n|---|---|\n| Where | {where} |\n| Default | {default_of(row)} |\n\n"

@@ -52,7 +52,10 @@ ERRORS = {
         "WSGIDaemonProcess: server-metrics=yes is refused: allowed is On or Off",
     ),
     "removed flag": ("WSGILazyInitialization maybe", "'maybe' is refused: allowed is On or Off"),
-    "head": ("WSGIMapHEADToGET yes", "'yes' is refused: allowed is On, Off or Auto"),
+    "head": (
+        "WSGIMapHEADToGET atuo",
+        "'atuo' is refused: allowed is Off, On or Auto; did you mean 'Auto'?",
+    ),
     "seed": ("WSGIPythonHashSeed 4294967296", "random, or a whole number from 0 to 4294967295"),
     "optimize": ("WSGIPythonOptimize abc", "'abc' is refused: allowed is a whole number"),
     "switch interval": ("WSGISwitchInterval 0", "'0' is refused: allowed is a number of seconds"),

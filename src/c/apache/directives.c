@@ -26,7 +26,6 @@
 #include <apr_strings.h>
 
 #include <string.h>
-#include <strings.h>
 
 #define WHERE_SERVER   RSRC_CONF
 #define WHERE_MAIN     RSRC_CONF
@@ -77,13 +76,21 @@ static const struct row rows[] = {
 };
 
 static const char *
-read_head(const char *value, int *ret_head)
+read_head(const char *value, int *ret_head, apr_pool_t *pool)
 {
-    if (strcasecmp(value, "auto") == 0) {
-        *ret_head = CASK_CONFIG_HEAD_AUTO;
-        return NULL;
+    static const char *const names[] = {
+        [CASK_CONFIG_HEAD_OFF] = "Off",
+        [CASK_CONFIG_HEAD_ON] = "On",
+        [CASK_CONFIG_HEAD_AUTO] = "Auto",
+    };
+    size_t head = 0;
+    const char *wrong =
+        cask_values_choice(value, names, sizeof(names) / sizeof(names[0]), &head, pool);
+
+    if (wrong == NULL) {
+        *ret_head = (int)head;
     }
-    return cask_values_flag(value, ret_head) == NULL ? NULL : "On, Off or Auto";
+    return wrong;
 }
 
 /* Adds a value to the list a field points to, made when there is none. */
@@ -104,7 +111,7 @@ read_value(const cmd_parms *cmd, enum kind kind, const char *value, void *field)
     case KIND_FLAG:
         return cask_values_flag(value, field);
     case KIND_HEAD:
-        return read_head(value, field);
+        return read_head(value, field, cmd->pool);
     case KIND_SEED:
         return cask_values_seed(value, field, cmd->pool);
     case KIND_LEVEL:
