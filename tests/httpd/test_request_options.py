@@ -64,6 +64,34 @@ def test_slow_requests(site):
     assert len(site.logs.find("CASK0250", None, mark)) == 1
 
 
+def test_a_slow_request_with_an_error_page_is_told_once(site):
+    """Served by the same application, in an internal redirect that has the request's time."""
+    path = site.write_app(
+        "app.py",
+        f"import sys\nsys.path.insert(0, {str(site.apps / 'lib')!r})\nimport stage\n"
+        "def application(environ, start_response):\n"
+        "    if environ['PATH_INFO'] == '/slow':\n"
+        "        stage.gate()\n"
+        "        raise ValueError('late')\n"
+        "    start_response('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [b'page']\n",
+    )
+    site.config.add("WSGISlowRequests 0.3", "ErrorDocument 500 /page")
+    site.serve(path)
+    site.stage.close_gate()
+    mark = site.logs.mark()
+    with site.raw() as client:
+        client.request("GET /slow")
+        site.stage.wait_reached()
+        over = time.monotonic() + 0.3
+        wait_until(lambda: time.monotonic() > over)
+        site.stage.open_gate()
+        assert client.read_reply().body == b"page"
+    told = site.wait_log("CASK0250: slow request: GET '/slow'", mark=mark)
+    assert told == site.logs.find("CASK0250", None, mark)
+    site.logs.allow("CASK0501|Traceback|File |ValueError|raise|^\\s")
+
+
 def test_slow_requests_are_not_told_by_default(site):
     site.serve("gateway.py")
     site.stage.close_gate()

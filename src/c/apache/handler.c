@@ -19,8 +19,8 @@
 #include "apache/remote.h"
 #include "apache/reply_sink.h"
 #include "apache/routing.h"
+#include "apache/slow_request.h"
 #include "apache/variables.h"
-#include "platform/clock.h"
 #include "platform/problem.h"
 #include "platform/process.h"
 #include "request/exchange.h"
@@ -258,28 +258,6 @@ conclude(request_rec *r, const struct cask_exchange *exchange, enum cask_outcome
     return status != OK ? status : HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/* WSGISlowRequests: one line for a request that took that long, from its first byte to here. */
-static void
-tell_if_slow(request_rec *r, const struct cask_route *route, pid_t pid)
-{
-    int64_t limit_us = cask_config_main()->slow_request_us;
-    int64_t took_us;
-
-    if (limit_us == 0) {
-        return;
-    }
-    took_us = apr_time_now() - r->request_time;
-    if (took_us >= limit_us) {
-        cask_logsink_line(r, 250,
-                          "slow request: %s '%s' took %lld.%03d s; %s%s%s, process %ld, "
-                          "script '%s'",
-                          r->method, r->uri, (long long)(took_us / CASK_CLOCK_SECOND),
-                          (int)(took_us % CASK_CLOCK_SECOND / CASK_CLOCK_MS),
-                          route->group != NULL ? "group '" : "embedded", route->process_group,
-                          route->group != NULL ? "'" : "", (long)pid, route->script);
-    }
-}
-
 int
 cask_handler_run(request_rec *r)
 {
@@ -320,6 +298,6 @@ cask_handler_run(request_rec *r)
     outcome = serve(r, &route, &request, &exchange, &pid, &problem);
     status = conclude(r, &exchange, outcome, &problem);
     cask_problem_done(&problem);
-    tell_if_slow(r, &route, pid);
+    cask_slow_request_tell(r, &route, pid);
     return status;
 }
