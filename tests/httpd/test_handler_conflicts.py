@@ -41,6 +41,8 @@ def test_extension(site: Site) -> None:
         "<FilesMatch \\.py$>\nSetHandler default-handler\n</FilesMatch>",
         "SetHandler default-handler",
         "AddHandler send-as-is .py\n<Location /p>\nSetHandler None\n</Location>",
+        "RewriteEngine On\nRewriteRule ^/p - [H=wsgi-script]\n<Files app.py>\n"
+        "SetHandler default-handler\n</Files>",
         "SetHandler default-handler\n<Location /other>\nSetHandler server-status\n</Location>",
     ],
 )

@@ -55,6 +55,7 @@ def server(module_site: Site) -> Site:
         f"WSGIScriptAlias /fails {site.write_app('fails.py', FAILS)}",
         f"WSGIScriptAlias /~user {apps}/where.py",
         f"WSGIScriptAliasMatch /un[a-z]+ed {apps}/where.py",
+        f"WSGIScriptAliasMatch ^(/perhaps)? {apps}/where.py",
         f"WSGIScriptAliasMatch ^/zero(.*)/([0-9]+)/ {apps}/where.py/$2$1/",
         f"UserDir {apps}/home/*/www",
         f"<Directory {apps}/home>\nOptions +ExecCGI\nAddHandler wsgi-script .wsgi\n</Directory>",
@@ -145,6 +146,8 @@ def test_patterns(site: Site) -> None:
     """PATH_INFO is the target's own tail and what follows the match; SCRIPT_NAME is the URL before
     what both have in common at the end."""
     assert paths(site, "/lead/unanchored/x") == ("/lead/unanchored", "/x")
+    assert paths(site, "/perhaps/x") == ("/perhaps", "/x")
+    ask(site, "/nothing", status=404)  # nothing of the URL has matched
     assert paths(site, "/zero/a/17/b/c") == ("/zero/a/17", "/17/a/b/c")
 
 

@@ -110,7 +110,9 @@ def test_reaches(site, url, text):
     assert site.get(url).text == text
 
 
-@pytest.mark.parametrize("url", ["/px", "/slashx", "/mm/other", "/P", "/m", "/static.txtx"])
+@pytest.mark.parametrize(
+    "url", ["/px", "/slash", "/slashx", "/bad", "/mm/other", "/P", "/m", "/static.txtx"]
+)
 def test_not_ours(site, url):
     """Prefixes match whole components only, and exactly."""
     with site.raw() as client:

@@ -168,10 +168,16 @@ cask_alias_led_here(const request_rec *r)
 static bool
 is_meant(const request_rec *r)
 {
-    const char *handler = apr_table_get(r->notes, NOTE_URL_HANDLER);
+    static const char *const notes[] = {NOTE_URL_HANDLER, NOTE_REWRITE};
 
-    return (handler != NULL && strcasecmp(handler, r->handler) == 0) ||
-           apr_table_get(r->notes, NOTE_REWRITE) != NULL;
+    for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
+        const char *handler = apr_table_get(r->notes, notes[i]);
+
+        if (handler != NULL && strcasecmp(handler, r->handler) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
