@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Replies of many shapes: the first part of the path names the one that is given."""
 
+import gzip
+import io
 import json
 import os
+import tempfile
+import zipfile
 from email.utils import formatdate
 
 import stage
@@ -257,6 +261,64 @@ def file_(environ, start_response):
         handle.seek(5)
     start_response(code, [("Content-Type", kind), *headers])
     return environ["wsgi.file_wrapper"](handle)
+
+
+def wrapped(environ, start_response):
+    """Query: kind of file object that holds data.txt."""
+    handle = HANDLES[environ["QUERY_STRING"]](os.path.join(HERE, "data.txt"))
+    start_response("200 OK", TEXT)
+    return environ["wsgi.file_wrapper"](handle)
+
+
+def spooled(path, size, seek=0):
+    handle = tempfile.SpooledTemporaryFile(max_size=size)
+    handle.write(open(path, "rb").read())
+    handle.seek(seek)
+    return handle
+
+
+def temporary(path):
+    handle = tempfile.NamedTemporaryFile()
+    handle.write(open(path, "rb").read())
+    handle.seek(0)
+    return handle
+
+
+def member(path):
+    archive = zipfile.ZipFile(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
+    archive.write(path, "data")
+    return archive.open("data")
+
+
+def packed(path):
+    whole = gzip.compress(open(path, "rb").read())
+    handle = tempfile.TemporaryFile()
+    handle.write(whole)
+    handle.seek(0)
+    return gzip.GzipFile(fileobj=handle)
+
+
+class Upper(io.FileIO):
+    """Reads otherwise than its descriptor."""
+
+    def read(self, size=-1):
+        return super().read(size).replace(b"0", b"O")
+
+
+HANDLES = {
+    "open": lambda path: open(path, "rb"),
+    "unbuffered": lambda path: open(path, "rb", buffering=0),
+    "text": lambda path: open(path),
+    "fdopen": lambda path: os.fdopen(os.open(path, os.O_RDONLY), "rb"),
+    "bytesio": lambda path: io.BytesIO(open(path, "rb").read()),
+    "spooled": lambda path: spooled(path, 100_000),
+    "rolled": lambda path: spooled(path, 10),
+    "spooled-at-5": lambda path: spooled(path, 100_000, 5),
+    "temporary": temporary,
+    "member": member,
+    "gzip": packed,
+    "subclass": Upper,
+}
 
 
 def sendfile_header(environ, start_response):

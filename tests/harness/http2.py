@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small HTTP/2 client without TLS ("prior knowledge"), on top of the h2 package."""
+"""A small HTTP/2 client, by "prior knowledge" or with TLS, on top of the h2 package."""
 
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -34,9 +35,15 @@ class Stream:
 
 
 class Http2Connection:
-    def __init__(self, port: int, timeout: float = 15.0) -> None:
+    def __init__(
+        self, port: int, timeout: float = 15.0, context: ssl.SSLContext | None = None
+    ) -> None:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            context.set_alpn_protocols(["h2"])
+            self.sock = context.wrap_socket(self.sock, server_hostname="localhost")
+            assert self.sock.selected_alpn_protocol() == "h2"
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="latin-1"))
         self.h2.initiate_connection()
         self.streams: dict[int, Stream] = {}

@@ -102,6 +102,27 @@ def traced(site, calls):
     output.unlink()
 
 
+# -- kinds of file objects -------------------------------------------------------------------------
+
+TEXT = b"0123456789" * 10
+
+
+@pytest.mark.parametrize(
+    "kind", ["open", "unbuffered", "text", "fdopen", "temporary", "bytesio", "spooled", "rolled",
+             "spooled-at-5", "member", "gzip", "subclass"],
+)  # fmt: skip
+def test_kinds_of_files(site, kind):
+    """What read() gives is what the client gets. Whether a SpooledTemporaryFile has a descriptor
+    is Python's matter."""
+    reply = site.get(f"/kernel/wrapped?{kind}")
+    body = {"spooled-at-5": TEXT[5:], "subclass": TEXT.replace(b"0", b"O")}
+    assert reply.content == body.get(kind, TEXT)
+    if kind in ("open", "unbuffered", "text", "fdopen", "temporary"):
+        assert reply.headers["Accept-Ranges"] == "bytes"
+    elif kind in ("bytesio", "member", "gzip", "subclass"):
+        assert "Accept-Ranges" not in reply.headers
+
+
 # -- ranges ----------------------------------------------------------------------------------------
 
 

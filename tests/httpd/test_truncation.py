@@ -95,6 +95,20 @@ def test_process_that_dies(site, at):
         assert client.at_end()
 
 
+@pytest.mark.only("daemon", reason="an option of daemon groups")
+def test_process_that_is_silent(fresh_site):
+    """socket-timeout in the middle of a reply."""
+    fresh_site.serve("replies.py", group_options={"socket_timeout": 1})
+    fresh_site.stage.close_gate()
+    with fresh_site.expects_log("CASK0706"), fresh_site.raw() as client:
+        client.request("GET /broken?die,100")
+        reply = client.read_reply()
+        assert (reply.status, len(reply.body), reply.complete) == (200, 100, False)
+        assert client.at_end()
+    with fresh_site.expects_log("CASK0421"):
+        fresh_site.stage.open_gate()
+
+
 def test_http_1_0_ends_with_its_connection(site):
     """Without a length nothing can show it, but nothing is appended either."""
     with expected(site, "raise"), site.raw() as client:

@@ -221,3 +221,52 @@ def application(environ, start_response):
     answer = engine.serve(text, body=[b"data"], **variables)
     assert (answer.outcome, answer.log) == ("DONE", []), answer.problem + answer.detail
     assert answer.writes == ["4 data"]
+
+
+HINTS = """
+kept = []
+def application(environ, start_response):
+    send = environ['wsgi.early_hints']
+    for headers in eval(environ['PATH_INFO']):
+        try:
+            send(headers)
+        except Exception as error:
+            print(type(error).__name__)
+    if kept:
+        try:
+            kept[0]([('Link', 'x')])
+        except RuntimeError:
+            print('over')
+    kept[:] = [send]
+    start_response('200 OK', [])
+    return []
+"""
+
+
+def test_early_hints(engine: Engine) -> None:
+    answer = engine.serve(HINTS, PATH_INFO="[[('Link','<a>'),('X','\\xe9')],[],[('Link','b')]]")
+    assert answer.of("hint") == ["Link: <a>", "X: %E9", "Link: b"]
+    answer = engine.serve(
+        PATH_INFO="[(), None, [1], [('A b','')], [('A','\\n')], [('Content-Length','1')],"
+        "[('TE','x')], [('Connection','close')], [('A','x'*70000)], [('A',1)]]"
+    )
+    assert answer.of("hint") == []
+    kinds = ["TypeError"] * 3 + ["ValueError"] * 6 + ["TypeError", "over"]
+    assert answer.log == ["error " + kind for kind in kinds]
+
+
+def test_early_hints_are_limited_and_fail_as_writes_do(engine: Engine) -> None:
+    answer = engine.serve(HINTS, PATH_INFO="[[('Link','x')]] * 18")
+    assert len(answer.of("hint")) == 16
+    assert answer.log == ["error RuntimeError"] * 2
+    answer = engine.serve(PATH_INFO="[[('Link','x')]]", settings=(("fail", "32"),))
+    assert "error BrokenPipeError" in answer.log
+
+
+def test_headers_for_one_connection(engine: Engine) -> None:
+    headers = [("Connection", "X-A , close,,x-b"), ("X-A", "1"), ("X-B", "2"), ("X-C", "3"),
+               ("Keep-Alive", "1"), ("Connection", "close")]  # fmt: skip
+    text = f"def application(e, s):\n    s('200 OK', {headers!r})\n    return []\n"
+    answer = engine.serve(text)
+    assert answer.of("header") == ["Connection: close", "X-C: 3"]
+    assert len([line for line in answer.log if "CASK0504" in line]) == 1
