@@ -111,6 +111,12 @@ def die(environ, start_response):
     os._exit(9)
 
 
+def die_reading(environ, start_response):
+    """The process is lost in the middle of an upload."""
+    environ["wsgi.input"].read(1_000_000)
+    os._exit(9)
+
+
 def error_page(environ, start_response):
     """As an ErrorDocument: what it tells, and what becomes of the body."""
     try:

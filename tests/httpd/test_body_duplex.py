@@ -89,3 +89,66 @@ def test_upload_of_300_megabytes(site):
         found = exchange(sock, "/quick-count", 300_000_000, chunked=True, keep=True)
     assert found.body == b'{"size": 300000000}'
     procs.check_lean([*site.children(), *site.daemons()])
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["tcp", "tls"])
+@pytest.mark.parametrize("page", ["unread", "unread-generator"])
+@pytest.mark.parametrize("deflated", [False, True])
+def test_early_answer(site, tls, page, deflated):
+    """The reply leaves every filter on its way before the rest of the body is waited for."""
+    with connect(site.tls_port if tls else site.port, tls) as sock:
+        sock.sendall(
+            f"POST /{page}{'/deflated' if deflated else ''} HTTP/1.1\r\nHost: localhost\r\n"
+            "Accept-Encoding: gzip\r\nContent-Length: 1000\r\n\r\npart".encode()
+        )
+        data = b""
+        while not is_whole(data):
+            part = sock.recv(65536)
+            assert part, data
+            data += part
+        sock.sendall(b"x" * 996 + b"GET /one HTTP/1.0\r\n\r\n")
+        while part := sock.recv(65536):
+            data += part
+        assert data.endswith(b"only one")
+
+
+def is_whole(data):
+    """Of a short reply."""
+    head, mark, body = data.partition(b"\r\n\r\n")
+    if b"Content-Length: " in head:
+        return len(body) >= int(head.partition(b"Content-Length: ")[2].split()[0])
+    return bool(mark) and body.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.only("daemon", reason="a process that ends takes embedded httpd along")
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_process_lost_in_the_middle_of_an_upload(site, chunked):
+    """502, not a hang, while the client still sends."""
+    site.logs.allow("CASK0705|CASK0421|CASK0424")
+    with connect(site.port) as sock:
+        found = exchange(sock, "/die-reading", BIG, chunked)
+    assert found.head.startswith(b"HTTP/1.1 502"), found.head
+
+
+@pytest.mark.parametrize("kind", ["graceful", "reload"])
+def test_upload_survives_a_restart(fresh_site, kind):
+    """Of httpd, or of the application because its script has changed."""
+    site = fresh_site
+    site.config.add("WSGIChunkedRequest On")
+    site.stage.close_gate()
+    site.stage.expect_notes("body")
+    path = site.serve("bodies.py", group_options={"graceful_timeout": 20})
+    site.logs.allow("CASK042[379]|AH00[0-9]+")
+    with site.raw(30) as client:
+        client.request("POST /two-steps?5", "Content-Length: 2000005", body=b"first")
+        site.stage.wait_reached()
+        if kind == "graceful":
+            site.restart("graceful")
+        else:
+            path.write_text(path.read_text() + "\n# changed\n")
+            site.get("/one")
+        client.send(b"y" * 1_000_000)
+        site.stage.open_gate()
+        client.send(b"y" * 1_000_000)
+        reply = client.read_reply()
+        assert (reply.status, len(reply.body)) == (200, len('["first", ""]') + 2_000_000)
