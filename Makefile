@@ -8,7 +8,7 @@ TOP  := $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
 WORK ?= /var/tmp/mod-cask-$(shell id -u)/$(shell printf %s '$(TOP)' | cksum | cut -d' ' -f1)
 VENV := $(WORK)/venv
 PY   := $(VENV)/bin/python
-PREPARE = CASK_WORK='$(WORK)' PYTHON='$(PYTHON)' tools/prepare.sh
+PREPARE = WITHOUT='$(WITHOUT)' CASK_WORK='$(WORK)' PYTHON='$(PYTHON)' tools/prepare.sh
 
 # Temporary files must be readable by other users, whatever the caller's umask is.
 SHELL := /bin/bash
@@ -39,8 +39,8 @@ test-fast: ## the tests that take no server
 	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest -o cache_dir='$(WORK)/pytest' -q tests/source tests/unit_py $(ARGS)
 
 .PHONY: soak
-soak: ## the tests that take long: many GB, many rounds (ARGS= for pytest)
-	@$(PREPARE) test
+soak: ## the tests that take long: many GB, fuzzers for SOAK_SECONDS (600) (ARGS= for pytest)
+	@$(PREPARE) soak
 	@umask 022; CASK_WORK='$(WORK)' exec $(PY) -m pytest --soak -o cache_dir='$(WORK)/pytest' $(or $(ARGS),tests)
 
 .PHONY: bench
@@ -60,7 +60,7 @@ hooks: ## install the git pre-commit hook
 
 .PHONY: clean
 clean: ## remove the work folder
-	rm -rf '$(WORK)'
+	rm -rf '$(WORK)' '$(WORK)-asan'
 
 UNIT_OUT := $(WORK)/unit_c
 -include tests/unit_c/unit.mk

@@ -21,7 +21,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from harness import procs
+from harness import procs, sanitizer
 from harness.settings import Flavour, Settings, settings
 from harness.site import Site
 
@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         "only(*words, reason): run only in flavours that have each of these words",
         "broad: run on all MPMs and in sub-interpreters too",
+        "unsanitized(reason): not with sanitizers (make asan)",
         "root: needs to be started by root (other users cannot be tried otherwise)",
         "soak: takes minutes, or many GB through a socket; runs with --soak only",
     ):
@@ -72,6 +73,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = [i for i in items if (i.get_closest_marker("soak") is not None) == config.option.soak]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
     items[:] = chosen
+    if sanitizer.folder() is not None:
+        items[:] = [item for item in items if not item.get_closest_marker("unsanitized")]
     for item in items:
         needs_httpd = "flavour" in getattr(item, "fixturenames", ())
         if needs_httpd and not item.get_closest_marker("timeout"):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# usage: tools/prepare.sh demo|build|test|check|bench
+# usage: tools/prepare.sh demo|build|test|check|soak|bench
 #
 # Makes ready what `make` needs: system packages (installed when we are root or have sudo, else
 # named), a work folder outside the checkout that every user can read, a virtual environment in it,
@@ -8,7 +8,7 @@
 # Prints nothing when there is nothing to do. The Makefile sets CASK_WORK, and PYTHON if asked.
 set -euo pipefail
 umask 022
-purpose=${1:?demo, build, test, check or bench}
+purpose=${1:?demo, build, test, check, soak or bench}
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 work=${CASK_WORK:?the work folder}
 export PATH="$PATH:/usr/sbin:/usr/local/sbin:/sbin" PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -17,6 +17,9 @@ say() { printf 'prepare: %s\n' "$*"; }
 fail() { printf 'prepare: error: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 left_out() { case " ${WITHOUT:-} " in *" $1 "*) true ;; *) false ;; esac; } # tools of make check
+can_install() { have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }; }; }
+have_libfuzzer() { have clang && [ -f "$(clang -print-file-name="libclang_rt.fuzzer-$(uname -m).a")" ]; }
+clang_runtime() { if apt-cache show libclang-rt-dev >/dev/null 2>&1; then echo libclang-rt-dev; fi; }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; }
 
@@ -58,14 +61,19 @@ missing_packages() {
         echo "python$minor-dev"
     "$python" -c 'import ensurepip, venv' 2>/dev/null || echo "python$minor-venv"
     case $purpose in
-    build | test | check)
+    build | test | check | soak)
         for tool in git curl openssl; do have "$tool" || echo "$tool"; done ;;
     esac
     case $purpose in
-    test | check)
+    test | check | soak)
         have strace || echo strace
         modules=$( (apxs -q LIBEXECDIR || apxs2 -q LIBEXECDIR) 2>/dev/null || true)
         [ -f "$modules/mod_xsendfile.so" ] || ! packaged libapache2-mod-xsendfile || echo libapache2-mod-xsendfile ;;
+    esac
+    # Without clang the fuzzers have a driver of their own; a soak needs libFuzzer.
+    case $purpose in
+    test) have clang || left_out clang || ! can_install || echo "clang $(clang_runtime)" ;;
+    soak) have_libfuzzer || echo "clang $(clang_runtime)" ;;
     esac
     if [ "$purpose" = bench ]; then
         for tool in wrk valgrind; do have "$tool" || echo "$tool"; done
@@ -81,7 +89,7 @@ install_packages() {
     local python=$1 packages
     packages=$(missing_packages "$python" | tr '\n' ' ')
     [ -n "${packages// /}" ] || return 0
-    if have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && { [ -t 0 ] || sudo -n true 2>/dev/null; }; }; }; then
+    if can_install; then
         say "installing $packages"
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq update >/dev/null ||
             say "the list of packages could not be renewed; going on with the old one"

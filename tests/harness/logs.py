@@ -81,6 +81,10 @@ class Logs:
         """Lines like this may come any number of times, earlier or later."""
         self.allowed.append(pattern)
 
+    def allow_stacks(self) -> None:
+        """What a daemon's threads were doing when it was ended."""
+        self.allow(r"most recent call first|^  File |^  <no Python frame>")
+
     def unexpected(self) -> list[Entry]:
         return [
             e

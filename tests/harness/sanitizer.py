@@ -45,8 +45,10 @@ def environment() -> dict[str, str]:
         return {}
     words = [f"{name}={value}" for name, value in OPTIONS.items()]
     options = ":".join([*words, f"log_path={reports / 'report'}"])
+    # ASan wraps crypt() and must find the real one when it begins, or Python's module has none.
+    libraries = ("libasan.so", "libubsan.so", "libcrypt.so.1")
     return {
-        "LD_PRELOAD": f"{runtime('libasan.so')} {runtime('libubsan.so')}",
+        "LD_PRELOAD": " ".join(runtime(name) for name in libraries),
         "ASAN_OPTIONS": options,
         "UBSAN_OPTIONS": options,
         "PYTHONMALLOC": "malloc",  # memory of objects is looked at like any other

@@ -22,6 +22,7 @@ def facts(site):
     return site.get("/facts").json()
 
 
+@pytest.mark.unsanitized(reason="the sanitizers need more address space than memory-limit gives")
 def test_limits_are_set(site):
     site.serve(
         "limits.py",
@@ -60,6 +61,7 @@ def test_a_limit_that_cannot_be_set_is_a_warning(site):
     assert site.logs.find("CASK0440: .*open-files-limit cannot be set")
 
 
+@pytest.mark.unsanitized(reason="the sanitizers need more address space than memory-limit gives")
 def test_memory_limit_is_a_memory_error(site):
     site.logs.allow("CASK0501|MemoryError|Traceback|File |\\]   ")
     site.serve("limits.py", group_options={"memory_limit": "300M"})

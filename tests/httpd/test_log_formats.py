@@ -40,9 +40,9 @@ def frames(lines):
     """Each line without its text and what differs from line to line."""
     result = []
     for line in lines:
-        line = re.sub(r"\d\d:\d\d:\d\d\.\d{6}", "TIME", line)
-        line = re.sub(r"(plain)?(Grüße \\ \\x1b)? (printed|record)", "TEXT", line)
-        result.append(re.sub(r"formats\.py\(\d+\)", "PLACE", line))
+        short = re.sub(r"\d\d:\d\d:\d\d\.\d{6}", "TIME", line)
+        short = re.sub(r"(plain)?(Grüße \\ \\x1b)? (printed|record)", "TEXT", short)
+        result.append(re.sub(r"formats\.py\(\d+\)", "PLACE", short))
     return result
 
 
@@ -135,6 +135,37 @@ def test_lines_once_per_request(site):
     assert len([t for t in texts if t.startswith(f"request {request} ")]) == 1
     assert len([t for t in texts if t == f"new {connection}"]) == 1
     assert not [t for t in texts if "never" in t]
+
+
+def test_record_levels_off(site):
+    """As mod_wsgi: what is printed is an error. Per daemon group; embedded for the whole server."""
+    other = site.config.vhost("other.test")
+    (other if site.mode == "daemon" else site.config).add("WSGIRecordLevels Off")
+    path = site.write_app(
+        "levels.py",
+        "import logging, mod_wsgi, warnings\n"
+        "logging.basicConfig(level=1)\n"
+        "warnings.simplefilter('always')\n"
+        "logging.getLogger('direct').addHandler(mod_wsgi.LogHandler())\n"
+        "logging.getLogger('direct').propagate = False\n"
+        "def application(environ, start_response):\n"
+        "    logging.info('levels: record')\n"
+        "    warnings.warn('levels: warning')\n"
+        "    logging.getLogger('direct').info('levels: direct')\n"
+        "    start_response('200 OK', [])\n"
+        "    return []\n",
+    )
+    site.add_app(path, where=other, group="other", group_options={"where": other})
+    site.add_app(path, where=site.config.vhost("main.test"))
+    site.start()
+    for host in ("other.test", "main.test"):
+        mark = site.logs.mark()
+        site.get("/", host=host)
+        site.wait_log("levels: direct", mark=mark)
+        site.logs.expect(site.logs.entries())
+        found = [e.level for e in site.logs.since(mark) if re.search("levels: [a-z]+$", e.text)]
+        kept = host == "main.test" and site.mode == "daemon"
+        assert found == (["info", "warn", "info"] if kept else ["error", "error", "info"])
 
 
 def test_piped_log(site):

@@ -141,6 +141,7 @@ def test_drain_ends_at_graceful_timeout(site):
     serve(site, graceful_timeout=1, shutdown_timeout=1)
     before = pid(site)
     site.logs.allow("CASK0")
+    site.logs.allow_stacks()
     site.stage.close_gate()
     with site.raw(30) as client:
         client.request("GET /gate")

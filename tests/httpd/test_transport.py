@@ -95,6 +95,7 @@ def test_parallel_requests_are_not_mixed_up(site):
     assert wrong == []
 
 
+@pytest.mark.unsanitized(reason="the sanitizers keep freed memory for a while")
 def test_memory_does_not_grow_with_the_body(site):
     """60 MB up and down in one request: neither side holds it."""
     site.serve("gateway.py")
@@ -178,7 +179,8 @@ def test_strangers_are_sent_away(site, data):
 def test_reply_broken_off_by_a_stop_is_seen(site):
     """A daemon that is told to stop in the middle of a reply never makes it look whole."""
     site.serve("gateway.py", group_options={"graceful_timeout": 1, "shutdown_timeout": 1})
-    site.logs.allow(r"CASK0|AH00045|AH00046|hread 0x|  File |no Python frame")
+    site.logs.allow("CASK0|AH00045|AH00046")
+    site.logs.allow_stacks()
     site.stage.close_gate("gate0")
     client = site.raw(30)
     client.request("GET /generator")

@@ -5,7 +5,6 @@
 #   make asan      the same, again as `torture`, then the behaviour tests (tests/tools/sanitized.mk)
 #   make torture   allocation 1, 2, 3, ... of the code under test fails
 #   make tsan      under ThreadSanitizer: what several threads touch
-#   make fuzz      libFuzzer on the decoders of proto/, FUZZ_SECONDS each (needs clang)
 #
 # Only gcc is needed for the others. unit-c-build only builds (tests/unit_c/test_unit_c.py).
 
@@ -36,6 +35,8 @@ UNIT_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray 
     -Wl,--wrap=strdup,--wrap=strndup
 UNIT_FLAVOUR_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 UNIT_FLAVOUR_tsan := -fsanitize=thread
+UNIT_FLAVOUR_fuzz := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+UNIT_CC_fuzz := clang
 
 unit_test_name = $(subst /,_,$(patsubst $(UNIT_DIR)%.c,%,$(1)))
 unit_object = $(UNIT_OUT)/$(1)/src_$(subst /,_,$(patsubst $(UNIT_TOP)/src/c/%.c,%,$(2))).o
@@ -46,7 +47,7 @@ define unit_source_rule
 $(call unit_object,$(1),$(2)): $(2) $(UNIT_HEADERS)
 	@mkdir -p $(UNIT_OUT)/$(1)
 	@echo "  $(1) $$(@F)"
-	@$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
+	@$(or $(UNIT_CC_$(1)),$(UNIT_CC)) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) -c -o $$@ $(2)
 endef
 # $(1) flavour, $(2) test; rig*.c beside it is shared by the tests of a room
 define unit_test_rule
@@ -56,20 +57,21 @@ $(UNIT_OUT)/$(1)/$(call unit_test_name,$(2)): $(2) $(wildcard $(dir $(2))rig*.c)
 	@$(UNIT_CC) $(UNIT_CFLAGS) $(UNIT_FLAVOUR_$(1)) $(UNIT_WRAP) -o $$@ $(2) \
 	    $(wildcard $(dir $(2))rig*.c) $(UNIT_DIR)unit.c $(UNIT_OUT)/$(1)/libcask.a $(UNIT_LIBS)
 endef
-define unit_flavour_rules
+define unit_library_rules
 $(foreach source,$(UNIT_SRC),$(eval $(call unit_source_rule,$(1),$(source))))
-$(foreach test,$(UNIT_TESTS),$(eval $(call unit_test_rule,$(1),$(test))))
 $(UNIT_OUT)/$(1)/libcask.a: $(foreach source,$(UNIT_SRC),$(call unit_object,$(1),$(source)))
 	@rm -f $$@
 	@ar rcs $$@ $$^
 endef
-$(foreach flavour,asan tsan,$(eval $(call unit_flavour_rules,$(flavour))))
+$(foreach flavour,asan tsan fuzz,$(eval $(call unit_library_rules,$(flavour))))
+$(foreach flavour,asan tsan,$(foreach test,$(UNIT_TESTS),$(eval \
+    $(call unit_test_rule,$(flavour),$(test)))))
 
 # $(1) flavour, $(2) arguments
 unit_run = @set -e; for test in $(call unit_binaries,$(1)); do echo "== $${test\#\#*/}"; \
     UNIT_CORPUS=$(UNIT_TOP)/tests/corpus $$test $(2); done
 
-.PHONY: unit-c unit-c-build unit-c-build-tsan torture tsan fuzz
+.PHONY: unit-c unit-c-build unit-c-build-tsan torture tsan
 unit-c-build: $(call unit_binaries,asan)
 unit-c-build-tsan: $(call unit_binaries,tsan)
 unit-c: unit-c-build ## C unit tests under ASan and UBSan
@@ -79,12 +81,4 @@ torture: unit-c-build ## the same while one allocation after the other fails
 tsan: unit-c-build-tsan ## C unit tests under ThreadSanitizer
 	$(call unit_run,tsan,)
 
-UNIT_FUZZERS := $(wildcard $(UNIT_DIR)*/fuzz_*.c)
-fuzz: ## libFuzzer on the decoders (needs clang)
-	@mkdir -p $(UNIT_OUT)/fuzz/corpus
-	@set -e; for fuzzer in $(UNIT_FUZZERS); do name=$$(basename $$fuzzer .c); \
-	    clang $(UNIT_CFLAGS) -fsanitize=fuzzer,address,undefined -o $(UNIT_OUT)/fuzz/$$name \
-	        $$fuzzer $(wildcard $(UNIT_TOP)/src/c/proto/*.c); \
-	    mkdir -p $(UNIT_OUT)/fuzz/corpus/$$name; \
-	    $(UNIT_OUT)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(UNIT_OUT)/fuzz/ \
-	        $(UNIT_OUT)/fuzz/corpus/$$name $(UNIT_TOP)/tests/corpus/proto; done
+include $(UNIT_DIR)fuzz.mk

@@ -120,6 +120,15 @@ cask_config_restrict_embedded(const struct cask_config_main *main_config)
     return main_config->restrict_embedded == 1;
 }
 
+bool
+cask_config_record_levels(const server_rec *server)
+{
+    struct cask_config_scope scope;
+
+    cask_config_scope_of(cask_config_of_server_level(server), &scope);
+    return scope.record_levels != 0;
+}
+
 struct cask_config_main *
 cask_config_main(void)
 {

@@ -97,6 +97,7 @@ struct cask_config_scope {
     int pass_apache_request;
     int chunked_request;
     int script_reloading;
+    int record_levels;
     int error_override;
     int enable_sendfile;
     int local_redirect;
@@ -203,6 +204,8 @@ void cask_config_scope_of(const struct cask_config_dir *dir, struct cask_config_
 /* The rows INTERP and the sections <WSGIInterpreterOptions>, for cask_interp_settings_resolve().
  * Borrowed from the record. Paths of the base are those of embedded mode. */
 struct cask_interp_rules cask_config_interp_rules(const struct cask_config_main *main_config);
+/* WSGIRecordLevels as it is in force for what belongs to the server. */
+bool cask_config_record_levels(const server_rec *server);
 /* WSGIRestrictEmbedded as it is in force. */
 bool cask_config_restrict_embedded(const struct cask_config_main *main_config);
 /* Is this a line of the server's configuration? False for one of .htaccess, which is read on a

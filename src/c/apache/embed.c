@@ -202,6 +202,7 @@ open_engine(struct cask_embed *embed, struct cask_problem *reterr_problem)
         .log = cask_logsink_server(),
         .log_context = embed->server,
         .log_level = cask_logsink_level(embed->server),
+        .printed_as_errors = !cask_config_record_levels(embed->server),
     };
     ap_version_t version;
 

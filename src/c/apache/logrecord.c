@@ -145,11 +145,11 @@ flush(struct output *output)
     size_t len = cask_buf_len(&output->buf);
 
     if (len > 0 && output->server->error_log != NULL) {
-        (void)apr_file_write_full(output->server->error_log, output->buf.data + output->buf.begin,
-                                  len, NULL);
+        (void)apr_file_write_full(output->server->error_log, cask_buf_at(&output->buf, 0), len,
+                                  NULL);
     } else if (len > 0) { /* one line, as for httpd */
         syslog(output->level > APLOG_DEBUG ? LOG_DEBUG : output->level, "%.*s", (int)len,
-               output->buf.data + output->buf.begin);
+               cask_buf_at(&output->buf, 0));
     }
     cask_buf_consume(&output->buf, len);
 }

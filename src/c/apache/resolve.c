@@ -121,6 +121,7 @@ resolve_httpd(struct cask_group_spec *spec, const server_rec *server)
         spec->mpm_threads = 1; /* prefork says 0 */
     }
     spec->log_level = ap_get_server_module_loglevel(server, APLOG_MODULE_INDEX);
+    spec->printed_as_errors = !cask_config_record_levels(server);
     if (spec->response_socket_timeout_us == 0) {
         spec->response_socket_timeout_us = spec->socket_timeout_us;
     }

@@ -251,7 +251,8 @@ cask_values_time_text(int64_t time_us, apr_pool_t *pool)
                                 time_units[i].name);
         }
     }
-    return apr_psprintf(pool, "%" APR_INT64_T_FMT "us", time_us);
+    return apr_psprintf(pool, "%" APR_INT64_T_FMT ".%03dms", time_us / CASK_CLOCK_MS,
+                        (int)(time_us % CASK_CLOCK_MS));
 }
 
 /* Case does not tell words apart here, nor does '_' from '-': Python_Home means python-home. */

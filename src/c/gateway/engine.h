@@ -68,6 +68,7 @@ struct cask_engine_config {
     const struct cask_log_sink *log; /* lines outside a request */
     void *log_context;
     enum cask_log_level log_level;
+    bool printed_as_errors; /* also records of logging and warnings that are printed */
 };
 
 /* What has been loaded, for the next generation. Called without the GIL. */

@@ -14,6 +14,7 @@
 
 #include "gateway/wsgi_errors.h"
 
+#include "gateway/engine.h"
 #include "gateway/pymodule.h"
 #include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_origin.h"
@@ -54,8 +55,8 @@ write_record(struct cask_gateway *gateway, const Py_buffer *text)
         .printed = true, .text = text->buf, .text_len = (size_t)text->len};
     PyThreadState *state;
 
-    if (record.text_len == 0 || record.text[record.text_len - 1] != '\n' ||
-        !cask_wsgi_origin_find(&origin)) {
+    if (gateway->config->printed_as_errors || record.text_len == 0 ||
+        record.text[record.text_len - 1] != '\n' || !cask_wsgi_origin_find(&origin)) {
         return false;
     }
     record.level = origin.level;

@@ -113,7 +113,7 @@ take_ahead(struct input *self, char *out, size_t size)
         len = size;
     }
     if (len > 0) {
-        memcpy(out, self->ahead.data + self->ahead.begin, len);
+        memcpy(out, cask_buf_at(&self->ahead, 0), len);
         cask_buf_consume(&self->ahead, len);
     }
     return len;
@@ -304,7 +304,7 @@ read_line(struct input *self, Py_ssize_t limit)
     size_t len;
 
     for (;;) {
-        const char *begin = self->ahead.data + self->ahead.begin;
+        const char *begin = cask_buf_at(&self->ahead, 0);
         const char *newline = NULL;
         ssize_t got;
 
@@ -338,8 +338,8 @@ read_line(struct input *self, Py_ssize_t limit)
         }
         self->ahead.end += (size_t)got;
     }
-    line = PyBytes_FromStringAndSize(len > 0 ? self->ahead.data + self->ahead.begin : NULL,
-                                     (Py_ssize_t)len);
+    line =
+        PyBytes_FromStringAndSize(len > 0 ? cask_buf_at(&self->ahead, 0) : NULL, (Py_ssize_t)len);
     if (line != NULL) {
         cask_buf_consume(&self->ahead, len);
     }

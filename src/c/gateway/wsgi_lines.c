@@ -71,7 +71,7 @@ write_text(const struct cask_gateway *gateway, const char *text, size_t len)
 static void
 tail_send(struct tail *tail, size_t len)
 {
-    const char *text = tail->text.data + tail->text.begin;
+    const char *text = cask_buf_at(&tail->text, 0);
     size_t shown = len > 0 && text[len - 1] == '\n' ? len - 1 : len;
 
     if (shown > 0 && text[shown - 1] == '\r') {
@@ -163,7 +163,7 @@ open_traceback(const char *text, size_t len)
 static size_t
 complete(const struct tail *tail)
 {
-    const char *text = tail->text.data + tail->text.begin;
+    const char *text = cask_buf_at(&tail->text, 0);
     const char *newline = memrchr(text, '\n', cask_buf_len(&tail->text));
 
     return newline != NULL ? open_traceback(text, (size_t)(newline - text) + 1) : 0;
@@ -186,8 +186,7 @@ cask_wsgi_lines_add(struct cask_gateway *gateway, const char *text, size_t len)
         len -= part;
         ready = complete(tail);
         if (ready == 0 && used + part == CASK_LOG_RECORD_LIMIT) {
-            ready =
-                cask_logtext_cut(tail->text.data + tail->text.begin, used + part, used + part - 4);
+            ready = cask_logtext_cut(cask_buf_at(&tail->text, 0), used + part, used + part - 4);
         }
         if (ready > 0) {
             tail_send(tail, ready);

@@ -92,7 +92,7 @@ cask_channel_send(int fd, enum cask_channel_kind kind, const struct cask_pack *p
             return EMSGSIZE;
         }
         if (cask_buf_len(&payload->buf) > 0) {
-            parts[1].iov_base = payload->buf.data + payload->buf.begin;
+            parts[1].iov_base = cask_buf_at(&payload->buf, 0);
             parts[1].iov_len = cask_buf_len(&payload->buf);
             n_parts = 2;
         }

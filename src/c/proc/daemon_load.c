@@ -52,6 +52,7 @@ cask_daemon_load_engine(const struct cask_daemon_boot *boot, const struct cask_e
         .log = process->sink,
         .log_context = process->sink_context,
         .log_level = process->log_level,
+        .printed_as_errors = spec->printed_as_errors,
     };
 
     if (spec->locale != NULL && setlocale(LC_ALL, spec->locale) == NULL) {

@@ -114,6 +114,7 @@ static const struct field fields[] = {
     FIELD(httpd_built, FIELD_TEXT),
     FIELD(mpm_name, FIELD_TEXT),
     FIELD(log_level, FIELD_U32),
+    FIELD(printed_as_errors, FIELD_BOOL),
 };
 
 #define N_FIELDS (sizeof(fields) / sizeof(fields[0]))

@@ -112,7 +112,8 @@ struct cask_group_spec {
     const char *httpd_description;
     const char *httpd_built; /* build date of httpd */
     const char *mpm_name;
-    int log_level; /* of module wsgi in the vhost; enum cask_log_level */
+    int log_level;          /* of module wsgi in the vhost; enum cask_log_level */
+    bool printed_as_errors; /* WSGIRecordLevels Off */
 };
 
 /* Byte form: versioned, self-describing lengths; decode checks everything. */

@@ -174,7 +174,7 @@ int
 cask_wire_call_flush(struct cask_wire_call *call, struct cask_problem *reterr_problem)
 {
     size_t before = cask_buf_len(&call->out);
-    struct iovec part = {.iov_base = call->out.data + call->out.begin, .iov_len = before};
+    struct iovec part = {.iov_base = cask_buf_at(&call->out, 0), .iov_len = before};
     struct iovec *parts = &part;
     int n_parts = 1;
     int status;
@@ -414,7 +414,7 @@ show_data(struct cask_wire_call *call, struct cask_wire_event *ret_event)
     }
     len = len < call->data_left ? len : call->data_left;
     ret_event->kind = CASK_WIRE_DATA;
-    ret_event->data = call->in.data + call->in.begin + call->used;
+    ret_event->data = cask_buf_at(&call->in, call->used);
     ret_event->data_len = len;
     call->data_left -= (uint32_t)len;
     call->used += len;
@@ -477,7 +477,7 @@ static int
 next_event(struct cask_wire_call *call, struct cask_wire_event *ret_event, size_t *ret_room,
            struct cask_problem *reterr_problem)
 {
-    const char *at = call->in.data + call->in.begin + call->used;
+    const char *at = cask_buf_at(&call->in, call->used);
     size_t len = cask_buf_len(&call->in) - call->used;
     enum cask_frame_status defect;
     struct cask_frame frame;

@@ -106,7 +106,7 @@ take_abort(struct cask_wire_input *input, const char *payload, size_t len)
 static int
 next_frame(struct cask_wire_input *input)
 {
-    const char *at = input->buf.data + input->buf.begin;
+    const char *at = cask_buf_at(&input->buf, 0);
     size_t len = cask_buf_len(&input->buf);
     struct cask_frame frame;
     enum cask_frame_status defect;
@@ -229,7 +229,7 @@ read_frame(struct cask_wire_input *input, char *buffer, size_t size, size_t *ret
     }
     len = len < input->frame_left ? len : input->frame_left;
     len = len < size ? len : size;
-    memcpy(buffer, input->buf.data + input->buf.begin, len);
+    memcpy(buffer, cask_buf_at(&input->buf, 0), len);
     cask_buf_consume(&input->buf, len);
     frame_taken(input, len);
     *ret_len = len;

@@ -145,7 +145,7 @@ send_parts(struct cask_wire_output *output, struct iovec *parts, int n_parts, in
         return output->error;
     }
     if (cask_buf_len(&output->first) > 0) { /* keeps (1) */
-        struct iovec part = {.iov_base = output->first.data + output->first.begin,
+        struct iovec part = {.iov_base = cask_buf_at(&output->first, 0),
                              .iov_len = cask_buf_len(&output->first)};
         int status = send_waiting(output, &part, 1, -1);
 
@@ -445,8 +445,7 @@ make_log_room(struct cask_wire_output *output, size_t size, bool may_wait)
     while (cask_buf_len(&output->first) > 0 &&
            cask_buf_len(&output->first) + size > LOG_HOLD_LIMIT) {
         size_t before = cask_buf_len(&output->first);
-        struct iovec part = {.iov_base = output->first.data + output->first.begin,
-                             .iov_len = before};
+        struct iovec part = {.iov_base = cask_buf_at(&output->first, 0), .iov_len = before};
         struct iovec *parts = &part;
         int n_parts = 1;
         int status = EAGAIN;

@@ -61,7 +61,7 @@ test_time(void)
         {"24h", 86400 * SECOND, "24h"},
         {"1.5s", SECOND * 3 / 2, "1500ms"},
         {"0.005", SECOND / 200, "5ms"},
-        {"0.0000019", 1, "1us"},
+        {"0.0000019", 1, "0.001ms"},
         {"0.25m", 15 * SECOND, "15s"},
     };
     static const char *const bad[] = {"",

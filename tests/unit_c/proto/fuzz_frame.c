@@ -8,30 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz.h"
 #include "proto/frame.h"
 #include "proto/head.h"
 
 #define MAX_FIELDS 64
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static volatile unsigned char sink;
-
-static void
-read_all(const char *data, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        sink ^= (unsigned char)data[i];
-    }
-}
-
-static void
-must(int condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static char *
 put_fields(char *out, const struct cask_head_field *fields, size_t n_fields)

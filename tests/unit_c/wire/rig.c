@@ -317,7 +317,7 @@ rig_check_text(const struct rig_reply *reply, const char *text)
     CHECK_INT(reply->status, 0);
     CHECK_INT(reply->http_status, 200);
     CHECK_INT(cask_buf_len(&reply->body), strlen(text));
-    CHECK(memcmp(reply->body.data + reply->body.begin, text, strlen(text)) == 0);
+    CHECK(memcmp(cask_buf_at(&reply->body, 0), text, strlen(text)) == 0);
 }
 
 static void *

@@ -57,7 +57,7 @@ test_bodies(void)
         reply = rig_ask(&rig, "/echo", body, sizes[i]);
         CHECK_INT(reply.status, 0);
         CHECK_INT(cask_buf_len(&reply.body), sizes[i]);
-        CHECK(memcmp(reply.body.data + reply.body.begin, body, sizes[i]) == 0);
+        CHECK(memcmp(cask_buf_at(&reply.body, 0), body, sizes[i]) == 0);
         CHECK(reply.reusable);
         rig_reply_done(&reply);
         free(body);
