@@ -133,6 +133,40 @@ def test_wrong_words_stop(site: Site, name: str) -> None:
             assert message in result.stderr
 
 
+NAMES = {
+    "WSGIApplicationGroup %{GLOBALL}": "CASK0112: WSGIApplicationGroup at {}: '%{GLOBALL}' is no "
+    "expansion we know, it is taken as a name; did you mean '%{GLOBAL}'?",
+    "WSGIProcessGroup %{NOTHING-LIKE-IT}": "'%{NOTHING-LIKE-IT}' is no expansion we know",
+    "WSGICallableObject %{ENV:}": "CASK0112: WSGICallableObject at {}: '%{ENV:}' is no",
+    "WSGIScriptAlias / / application-group=%{server}": "did you mean '%{SERVER}'?",
+    "WSGIScriptAlias / / callable-object=%{ENV}": "'%{ENV}' is no expansion",
+    "WSGIImportScript / process-group=%{GLOBAL} application-group=%{SERVER}": "CASK0112: "
+    "WSGIImportScript at {}: '%{SERVER}' is not expanded here, it is taken as a name",
+    "WSGIDispatchScript / application-group=%{HOSTS}": "did you mean '%{HOST}'?",
+    "<WSGIInterpreterOptions application-group=%{RESOURCE}>\n</WSGIInterpreterOptions>": "CASK0112"
+    ": <WSGIInterpreterOptions at {}: '%{RESOURCE}' is not expanded here",
+}
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_names_that_are_not_expanded_are_told(site: Site, text: str) -> None:
+    line = site.config.text().count("\n") + 1
+    site.config.add(text)
+    result = site.check()
+    assert result.returncode == 0, result.stderr
+    told = [entry for entry in result.stderr.splitlines() if "CASK0112" in entry]
+    assert len(told) == 1
+    assert NAMES[text].replace("{}", f"{site.conf_file}:{line}") in told[0]
+
+
+def test_names_that_are_expanded_are_not_told(site: Site) -> None:
+    for name in ("%{GLOBAL}", "%{SERVER}", "%{HOST}", "%{RESOURCE}", "%{ENV:X}", "x", "a-%{X}"):
+        site.config.add(f"WSGIApplicationGroup {name}", f"WSGIProcessGroup {name}")
+    result = site.check()
+    assert result.returncode == 0, result.stderr
+    assert "CASK0112" not in result.stderr
+
+
 def test_the_user_that_is_suggested_exists() -> None:
     assert pwd.getpwnam("daemon")
 

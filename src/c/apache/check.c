@@ -48,11 +48,6 @@ check_mention(const struct cask_config_main *main_config, const struct cask_conf
 {
     const struct cask_config_group *group;
 
-    if (cask_expand_is_unknown(mention->name)) {
-        cask_notice_server(mention->server, pool, 112,
-                           "%s at %s: '%s' is no expansion we know, it is taken as a name",
-                           mention->directive, mention->location, mention->name);
-    }
     if (cask_expand_is_embedded(mention->name) || mention->name[0] == '%') {
         return;
     }

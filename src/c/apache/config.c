@@ -9,6 +9,8 @@
  */
 #include "apache/config.h"
 
+#include "apache/expand.h"
+#include "apache/values.h"
 #include "platform/process.h"
 
 #include <apr_strings.h>
@@ -195,6 +197,28 @@ cask_config_remark(const cmd_parms *cmd, unsigned number, const char *format, ..
     remark->text =
         apr_psprintf(cmd->pool, "%s at %s: %s", cmd->cmd->name, cask_config_location(cmd), text);
     remark->server = cmd->server;
+}
+
+void
+cask_config_check_name(const cmd_parms *cmd, const char *name)
+{
+    static const char *const known[] = {"%{GLOBAL}", "%{SERVER}", "%{HOST}", "%{RESOURCE}"};
+    const char *nearest;
+
+    if (cask_expand_is_unknown(name)) {
+        nearest = cask_values_nearest(name, known, sizeof(known) / sizeof(known[0]), cmd->pool);
+        cask_config_remark(cmd, 112, "'%s' is no expansion we know, it is taken as a name%s%s%s",
+                           name, nearest != NULL ? "; did you mean '" : "",
+                           nearest != NULL ? nearest : "", nearest != NULL ? "'?" : "");
+    }
+}
+
+void
+cask_config_check_literal(const cmd_parms *cmd, const char *name)
+{
+    if (!cask_expand_is_literal(name)) {
+        cask_config_remark(cmd, 112, "'%s' is not expanded here, it is taken as a name", name);
+    }
 }
 
 void

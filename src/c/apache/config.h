@@ -217,6 +217,10 @@ const char *cask_config_location(const cmd_parms *cmd);
  * .htaccess are passed over in silence. */
 void cask_config_remark(const cmd_parms *cmd, unsigned number, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Remarks on a name with a %{…} that nobody expands. */
+void cask_config_check_name(const cmd_parms *cmd, const char *name);
+/* The same where only %{GLOBAL} is known: no request is there. */
+void cask_config_check_literal(const cmd_parms *cmd, const char *name);
 /* Remembers that a daemon group was named here, for checks of the whole configuration. */
 void cask_config_mention_group(const cmd_parms *cmd, const char *name);
 

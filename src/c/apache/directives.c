@@ -130,9 +130,12 @@ read_value(const cmd_parms *cmd, enum kind kind, const char *value, void *field)
         add_value(field, value, cmd->pool);
         return NULL;
     case KIND_GROUP:
+        cask_config_check_name(cmd, value);
         cask_config_mention_group(cmd, value);
         break;
     case KIND_NAME:
+        cask_config_check_name(cmd, value);
+        break;
     case KIND_TEXT:
     case KIND_HEADER: /* in lists only */
     case KIND_NETWORK:

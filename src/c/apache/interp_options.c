@@ -48,6 +48,7 @@ read_selectors(const cmd_parms *cmd, const char *line, struct cask_interp_layer 
         if (*field != NULL) {
             return apr_psprintf(cmd->pool, "%s: %s= is given twice", directive, name);
         }
+        cask_config_check_literal(cmd, value);
         *field = strcmp(value, "%{GLOBAL}") == 0 ? "" : value;
     }
     if (layer->process_group != NULL) {

@@ -31,6 +31,7 @@ enum {
     OPTION_PROCESS_GROUP = 1 << 1,
     OPTION_PASS_AUTHORIZATION = 1 << 2,
     OPTION_CALLABLE_OBJECT = 1 << 3,
+    LITERAL_NAMES = 1 << 4, /* there is no request to expand them for */
 };
 
 static const struct {
@@ -76,6 +77,24 @@ option_bit(const char *name)
     return 0;
 }
 
+static void
+check_names(const cmd_parms *cmd, int allowed, const struct options *options)
+{
+    const char *const names[] = {options->process_group, options->application_group,
+                                 options->callable_object};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (names[i] != NULL && (allowed & LITERAL_NAMES) != 0) {
+            cask_config_check_literal(cmd, names[i]);
+        } else if (names[i] != NULL) {
+            cask_config_check_name(cmd, names[i]);
+        }
+    }
+    if (options->process_group != NULL) {
+        cask_config_mention_group(cmd, options->process_group);
+    }
+}
+
 /* Reads "option=value …" to the end of the line; NULL or the whole error. */
 static const char *
 read_options(const cmd_parms *cmd, const char *line, int allowed, struct options *options)
@@ -106,9 +125,7 @@ read_options(const cmd_parms *cmd, const char *line, int allowed, struct options
             return cask_values_refuse(cmd->cmd->name, name, value, wrong, cmd->pool);
         }
     }
-    if (options->process_group != NULL) {
-        cask_config_mention_group(cmd, options->process_group);
-    }
+    check_names(cmd, allowed, options);
     return NULL;
 }
 
@@ -267,8 +284,8 @@ const char *
 cask_script_directives_import(cmd_parms *cmd, void *dir, const char *line)
 {
     struct cask_config_script script = {.path = NULL};
-    const char *wrong =
-        read_script(cmd, line, OPTION_PROCESS_GROUP | OPTION_APPLICATION_GROUP, &script);
+    const char *wrong = read_script(
+        cmd, line, OPTION_PROCESS_GROUP | OPTION_APPLICATION_GROUP | LITERAL_NAMES, &script);
 
     (void)dir;
     if (wrong != NULL) {
