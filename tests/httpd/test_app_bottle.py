@@ -3,6 +3,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.broad
+
 DATA = bytes(i * 37 % 256 for i in range(120_000))
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from harness.wait import wait_until
 
+pytestmark = pytest.mark.broad
+
 DATA = bytes(i * 43 % 256 for i in range(90_000))
 
 
