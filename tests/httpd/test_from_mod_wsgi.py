@@ -3,6 +3,7 @@
 
 import os
 import re
+import sys
 
 import pytest
 
@@ -21,6 +22,7 @@ def application(environ, start_response):
         "argv": sys.argv,
         "name": __name__,
         "version": mod_wsgi.version,
+        "prefix": sys.prefix,
         "has": sorted(name for name in dir(mod_wsgi) if not name.startswith("_")),
     }).encode()]
 """
@@ -63,6 +65,19 @@ def test_the_module_that_scripts_import(site, app):
         "threads_per_process", "version",
     }  # fmt: skip
     assert not [name for name in found["has"] if "metrics" in name or "subscribe" in name]
+
+
+def test_without_a_home_it_is_the_python_of_the_installation(site, app):
+    site.config.python_home = None
+    site.serve(app)
+    assert ask(site)["prefix"] == str(site.settings.python_home)
+
+
+def test_home_may_be_that_of_the_system(site, app):
+    """Not only virtual environments: the Python they are made from."""
+    site.config.python_home = sys.base_prefix
+    site.serve(app)
+    assert ask(site)["prefix"] == sys.base_prefix
 
 
 def test_lines_of_an_application(site, app):
