@@ -269,6 +269,18 @@ class TestConfiguration:
         site.config.add(f"WSGITrustedProxies {word}")
         assert site.check().returncode == 0
 
+    @pytest.mark.parametrize("where", ["server", "virtual host", "location"])
+    def test_proxies_of_an_outer_scope_count(self, site, where):
+        """Headers named in a virtual host or directory, proxies by the server: no warning."""
+        vhost = site.config.vhost("one.example")
+        headers = "WSGITrustedProxyHeaders X-Forwarded-For"
+        if where == "location":
+            headers = f"<Location /x>\n{headers}\n</Location>"
+        (site.config if where == "server" else vhost).add(headers)
+        assert "CASK0182" in site.check().stderr
+        site.config.add("WSGITrustedProxies 127.0.0.1")
+        assert "CASK0182" not in site.check().stderr
+
     def test_warnings(self, site):
         site.config.add(
             "WSGITrustedProxies 127.0.0.1",

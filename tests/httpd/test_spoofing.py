@@ -127,6 +127,16 @@ def test_chunked_alone_is_fine(site):
             assert client.read_reply().body == b"abc"
 
 
+def test_chunked_alone_is_fine_on_a_connection_for_one_request(fresh_site):
+    fresh_site.config.add("KeepAlive Off", "WSGIChunkedRequest On")
+    fresh_site.serve("gateway.py")
+    with fresh_site.raw() as client:
+        client.request("POST /echo", "Transfer-Encoding: chunked", "Connection: close")
+        client.send_chunk(b"abc")
+        client.send_chunk(b"")
+        assert client.read_reply().body == b"abc"
+
+
 def test_folded_lines_are_one(site):
     found = environ(site, b"X-Folded: one", b" two", b"\tX_Real: three")
     assert found["HTTP_X_FOLDED"] == "one two X_Real: three"
