@@ -46,13 +46,19 @@ def serve(site, application, **alias):
     return site.serve(application, application_group="%{GLOBAL}", **alias)
 
 
-@pytest.mark.broad
-def test_is_loaded_before_the_first_request(site):
+def serve_both(site):
+    """The application, and the import script in the same interpreter."""
     application, script = prepare(site)
     add_import(site, script)
     serve(site, application)
-    name = "main" if site.mode == "daemon" else ""
     assert site.get("/").text == "1"
+    return application, script
+
+
+@pytest.mark.broad
+def test_is_loaded_before_the_first_request(site):
+    serve_both(site)
+    name = "main" if site.mode == "daemon" else ""
     assert f"first|{name}||True" in site.stage.notes("imported")
 
 
@@ -134,10 +140,7 @@ def test_slow_one_delays_the_first_request(site):
 
 
 def test_graceful_restart_loads_it_again(site):
-    application, script = prepare(site)
-    add_import(site, script)
-    serve(site, application)
-    assert site.get("/").text == "1"
+    _, script = serve_both(site)
     script.write_text(SCRIPT.replace("version = 1", "version = 2"))
     site.restart()
     wait_until(lambda: site.get("/").text == "2", 10.0)
@@ -145,10 +148,7 @@ def test_graceful_restart_loads_it_again(site):
 
 @only_daemon
 def test_reload_of_the_application_loads_it_again(site):
-    application, script = prepare(site)
-    add_import(site, script)
-    serve(site, application)
-    assert site.get("/").text == "1"
+    application, script = serve_both(site)
     script.write_text(SCRIPT.replace("version = 1", "version = 22"))
     application.write_text(APPLICATION + "\n# touched\n")
     assert site.get("/").text == "22"
@@ -157,10 +157,7 @@ def test_reload_of_the_application_loads_it_again(site):
 @only_daemon
 def test_one_that_breaks_keeps_the_old_generation(site):
     """A broken deploy does not break the site; the next good one counts."""
-    application, script = prepare(site)
-    add_import(site, script)
-    serve(site, application)
-    assert site.get("/").text == "1"
+    _, script = serve_both(site)
     script.write_text("raise ValueError('broken deploy')\n")
     site.logs.allow("CASK0422|^Traceback|^  |ValueError")
     site.restart()
@@ -184,10 +181,7 @@ def test_one_that_was_always_broken_does_not_hold_up_a_reload(site):
 
 @only_daemon
 def test_removed_one_is_not_carried_on(site):
-    application, script = prepare(site)
-    add_import(site, script)
-    serve(site, application)
-    assert site.get("/").text == "1"
+    serve_both(site)
     site.config.top = [line for line in site.config.top if "WSGIImportScript" not in line]
     site.restart()
     wait_until(lambda: site.get("/").text == "", 10.0)
@@ -195,10 +189,9 @@ def test_removed_one_is_not_carried_on(site):
 
 @only_daemon
 def test_group_may_be_defined_below(site):
-    application, script = prepare(site)
-    add_import(site, script)
-    serve(site, application)
-    assert site.get("/").text == "1"
+    serve_both(site)
+    directives = [line.split()[0] for line in site.config.top]
+    assert directives.index("WSGIImportScript") < directives.index("WSGIDaemonProcess")
 
 
 @only_daemon

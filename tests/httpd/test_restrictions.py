@@ -13,6 +13,10 @@ def ask(site, page, at=""):
     return site.get(f"{at}/{page}").json()
 
 
+def add_section(site, selectors, line):
+    site.config.add(f"<WSGIInterpreterOptions {selectors}>", line, "</WSGIInterpreterOptions>")
+
+
 def test_streams_are_free_by_default(site):
     site.serve("python_options.py")
     with site.expects_log("printed by the application"):
@@ -44,11 +48,7 @@ def test_restricted_streams_end_quietly(site):
 
 
 def test_one_interpreter_can_be_restricted(site):
-    site.config.add(
-        "<WSGIInterpreterOptions application-group=tight>",
-        "WSGIRestrictStdout On",
-        "</WSGIInterpreterOptions>",
-    )
+    add_section(site, "application-group=tight", "WSGIRestrictStdout On")
     path = site.install("python_options.py")
     site.add_app(path, at="/tight", application_group="tight")
     site.serve(path)
@@ -59,15 +59,10 @@ def test_one_interpreter_can_be_restricted(site):
 
 def test_the_most_special_section_counts(site):
     group = "main" if site.mode == "daemon" else "%{GLOBAL}"
-    site.config.add(
-        f"<WSGIInterpreterOptions process-group={group} application-group=%{{GLOBAL}}>",
-        "WSGIRestrictStdout Off",
-        "</WSGIInterpreterOptions>",
-        f"<WSGIInterpreterOptions process-group={group}>",
-        "WSGIRestrictStdout On",
-        "</WSGIInterpreterOptions>",
-        "WSGIRestrictStdout Off",
-    )
+    both = f"process-group={group} application-group=%{{GLOBAL}}"
+    add_section(site, both, "WSGIRestrictStdout Off")
+    add_section(site, f"process-group={group}", "WSGIRestrictStdout On")
+    site.config.add("WSGIRestrictStdout Off")
     path = site.install("python_options.py")
     site.add_app(path, at="/other", application_group="other")
     site.serve(path)
@@ -108,6 +103,7 @@ def answers(site):
 @pytest.mark.only("embedded", reason="a daemon has no terminal")
 def test_with_httpd_x_print_reaches_the_terminal(site):
     """So that a debugger can be used; WSGIRestrictStdout is about servers."""
+    site.config.add("WSGIRestrictStdout On")
     site.add_app("python_options.py")
     site.write_config()
     output = site.root / "logs" / "terminal.txt"

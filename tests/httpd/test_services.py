@@ -210,6 +210,23 @@ def test_restart_ends_the_old_one_before_the_new_one_begins(site):
     assert events(site) == ["begin", "end"] * 2 + ["begin"]
 
 
+def test_removed_one_ends_with_the_restart(site):
+    """It does not wait for old children of httpd, as groups do that serve requests."""
+    add_service(site, "time.sleep(60)\n")
+    site.start()
+    wait_events(site, "start True")
+    site.config.top = [line for line in site.config.top if not line.startswith("WSGI")]
+    site.restart()
+    wait_events(site, "atexit")
+
+
+def test_interval_ends_it_and_another_is_started(site):
+    add_service(site, "time.sleep(60)\n", restart_interval=1)
+    site.logs.allow("CASK0432")
+    site.start()
+    wait_until(lambda: events(site)[:3] == ["start True", "atexit", "start True"], 15.0, site.tail)
+
+
 def test_changed_script_comes_with_a_restart(site):
     path = add_service(site, "stage.note('events', 'old')\ntime.sleep(60)\n")
     site.start()

@@ -48,23 +48,32 @@ end_with(struct service *self, int exit_status)
     self->exit_status = exit_status;
 }
 
+/* Whether the current exception is SystemExit, which signals raise wherever Python is: then it is
+ * taken, and the process is to end. */
+CASK_GIL_HELD static bool
+take_exit(struct service *self)
+{
+    PyObject *exception;
+
+    if (PyErr_ExceptionMatches(PyExc_SystemExit) == 0) {
+        return false;
+    }
+    exception = cask_compat_take_exception();
+    end_with(self, cask_pyerr_exit_status(exception));
+    Py_DECREF(exception);
+    return true;
+}
+
 /* An exception that came out of a method of the object, perhaps by a script's signal handler. */
 CASK_GIL_HELD static void
 take_exception(struct service *self)
 {
-    PyObject *exception = cask_compat_take_exception();
     struct cask_problem problem = {.number = 0};
 
-    if (exception == NULL) {
-        return;
-    }
-    if (PyErr_GivenExceptionMatches(exception, PyExc_SystemExit) != 0) {
-        end_with(self, cask_pyerr_exit_status(exception));
-        Py_DECREF(exception);
+    if (take_exit(self)) {
         return;
     }
     end_with(self, 1);
-    cask_compat_raise(exception);
     cask_pyerr_fill(
         self->gateway->runtime->main, &problem, 611,
         "group '%s': a signal handler of a script failed: ", self->gateway->config->process_group);
@@ -107,7 +116,7 @@ begin(struct service *self, int stop_fd)
         return ENOMEM;
     }
     module = PyImport_ImportModule("mod_cask.server.service");
-    if (module != NULL) {
+    if (module != NULL) { /* signals still have their default actions */
         self->object = PyObject_CallMethod(module, "Service", "i", stop_fd);
         Py_DECREF(module);
     }
@@ -134,6 +143,9 @@ run_inside(struct service *self, struct cask_interp *interp, const struct cask_a
         cask_loader_new(interp, app->script.data, app->script.len, config->case_insensitive);
     int status;
 
+    if (script == NULL && take_exit(self)) {
+        return ECANCELED;
+    }
     if (script == NULL) {
         cask_pyerr_fill(interp, reterr_problem, 509, "script '%s': ", app->script.data);
         return EIO;

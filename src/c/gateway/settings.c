@@ -104,6 +104,10 @@ cask_settings_new(const struct cask_engine_config *config, const char *name)
         complain_of_interval(config, name);
         values.switch_interval_us = 0;
     }
+    if (config->terminal) {
+        values.restrict_stdin = 0;
+        values.restrict_stdout = 0;
+    }
     if (config->service) {
         values.restrict_signal = 0; /* signals are the script's there */
     }

@@ -61,7 +61,7 @@ cask_group_remove(struct cask_group *group, int steal_children_fd)
         return;
     }
     group->children_fd = steal_children_fd;
-    if (steal_children_fd < 0 ||
+    if (steal_children_fd < 0 || group->settings->spec->threads == 0 || /* nobody asks a service */
         cask_loop_watch(group->host->loop, steal_children_fd, POLLIN, on_children, group) != 0) {
         cask_group_stop(group, 0);
     }

@@ -31,10 +31,10 @@
 #include "proc/channel.h"
 #include "proc/confine.h"
 
-#define SEND_US     (5 * CASK_CLOCK_SECOND)
-#define SAFE_FD     10 /* copies of the channel and the log are put from here on first */
-#define PATH_SIZE   4096
-#define FLAGS_LIMIT 128 /* of Python's command line; more warning filters are cut */
+#define SEND_US   (5 * CASK_CLOCK_SECOND)
+#define SAFE_FD   10 /* copies of the channel and the log are put from here on first */
+#define PATH_SIZE 4096
+#define ARGUMENTS 16 /* of Python at most, besides the warning filters */
 
 /* Signals keep the parent's handlers until here: they are blocked around the fork. */
 static void
@@ -216,7 +216,7 @@ add_flags(const struct cask_group_spec *spec, char *warnings, char **arguments)
     if (spec->python_hash_seed == CASK_ENGINE_SEED_RANDOM) {
         arguments[n++] = (char *)"-R";
     }
-    for (char *rest = warnings; rest != NULL && n < FLAGS_LIMIT - 2;) {
+    for (char *rest = warnings; rest != NULL;) {
         char *word = strsep(&rest, "\n");
 
         if (*word != '\0') {
@@ -230,10 +230,18 @@ add_flags(const struct cask_group_spec *spec, char *warnings, char **arguments)
 static _Noreturn void
 run_python(const struct cask_group_spec *spec, char *boot_path)
 {
-    char *arguments[FLAGS_LIMIT + 5] = {(char *)spec->interpreter}; /* it finds venvs by it */
-    char *warnings = spec->python_warnings != NULL ? strdup(spec->python_warnings) : NULL;
-    size_t n = 1 + add_flags(spec, warnings, arguments + 1);
+    char *warnings = strdup(spec->python_warnings != NULL ? spec->python_warnings : "");
+    char **arguments = NULL;
+    size_t n = 1;
 
+    if (warnings != NULL) { /* two arguments for a filter, which is a character at least */
+        arguments = calloc(2 * strlen(warnings) + ARGUMENTS, sizeof(char *));
+    }
+    if (arguments == NULL) {
+        spawn_failed(ENOMEM, "preparing the start");
+    }
+    arguments[0] = (char *)spec->interpreter; /* virtual environments are found by it */
+    n += add_flags(spec, warnings, arguments + 1);
     arguments[n++] = boot_path;
     arguments[n++] = (char *)spec->engine;
     arguments[n++] = (char *)spec->package_dir;
