@@ -253,7 +253,11 @@ ask(const struct cask_gate *gate, struct cask_apps_entry *entry, PyObject *dict,
     PyObject *function = NULL;
     PyObject *value = NULL;
     bool answered = false;
-    int found = name != NULL ? cask_compat_lookup(cask_apps_module(entry), name, &function) : -1;
+    int found = -1;
+
+    if (name != NULL) { /* not as an attribute: for one that is not there an exception is made */
+        found = cask_compat_dict_get(PyModule_GetDict(cask_apps_module(entry)), name, &function);
+    }
 
     if (found == 0) {
         answered = (question->accepts & CASK_QUESTION_ACCEPTS(ABSENT)) != 0;
