@@ -52,7 +52,7 @@ def hints_calls(environ, start_response):
     """What calls in many wrong ways give, as JSON."""
     send = environ["wsgi.early_hints"]
     calls = {
-        "none": lambda: send(),
+        "none": send,
         "keyword": lambda: send(headers=[LINK]),
         "text": lambda: send("Link"),
         "tuple": lambda: send((LINK,)),
@@ -308,7 +308,7 @@ class Upper(io.FileIO):
 HANDLES = {
     "open": lambda path: open(path, "rb"),
     "unbuffered": lambda path: open(path, "rb", buffering=0),
-    "text": lambda path: open(path),
+    "text": open,
     "fdopen": lambda path: os.fdopen(os.open(path, os.O_RDONLY), "rb"),
     "bytesio": lambda path: io.BytesIO(open(path, "rb").read()),
     "spooled": lambda path: spooled(path, 100_000),

@@ -279,8 +279,7 @@ def test_file_that_is_cut_short_behind_a_filter(site, big):
 
 def random_bytes():
     """What cannot be compressed."""
-    with open("/dev/urandom", "rb") as source:
-        return source.read(BIG)
+    return os.urandom(BIG)
 
 
 def test_file_that_grows_keeps_its_length(site, big):

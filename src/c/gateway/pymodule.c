@@ -14,13 +14,12 @@
 #include "gateway/apps.h"
 #include "gateway/engine.h"
 #include "gateway/settings.h"
+#include "gateway/wsgi_callable.h"
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_errors.h"
 #include "gateway/wsgi_file.h"
-#include "gateway/wsgi_hints.h"
 #include "gateway/wsgi_input.h"
 #include "gateway/wsgi_lines.h"
-#include "gateway/wsgi_start.h"
 #include "interp/compat.h"
 #include "interp/interp.h"
 
@@ -181,10 +180,14 @@ CASK_GIL_HELD static int
 make_types(struct cask_gate *gate)
 {
     gate->input_type = cask_wsgi_input_type(gate->module);
-    gate->start_type = gate->input_type != NULL ? cask_wsgi_start_type(gate->module) : NULL;
+    gate->start_type = gate->input_type != NULL
+                           ? cask_wsgi_callable_type(gate->module, "mod_wsgi.StartResponse")
+                           : NULL;
     gate->log_type = gate->start_type != NULL ? cask_wsgi_errors_type(gate->module) : NULL;
     gate->file_type = gate->log_type != NULL ? cask_wsgi_file_type(gate->module) : NULL;
-    gate->hints_type = gate->file_type != NULL ? cask_wsgi_hints_type(gate->module) : NULL;
+    gate->hints_type = gate->file_type != NULL
+                           ? cask_wsgi_callable_type(gate->module, "mod_wsgi.EarlyHints")
+                           : NULL;
     if (gate->hints_type == NULL) {
         return -1;
     }

@@ -19,6 +19,7 @@
 #include "gateway/apps.h"
 #include "gateway/forked.h"
 #include "gateway/pymodule.h"
+#include "gateway/wsgi_callable.h"
 #include "gateway/wsgi_environ.h"
 #include "gateway/wsgi_lines.h"
 #include "gateway/wsgi_file.h"
@@ -97,7 +98,7 @@ call_close(struct cask_wsgi_call *call)
         Py_CLEAR(call->input);
     }
     if (call->start != NULL) {
-        cask_wsgi_start_end(call->gate, call->start);
+        cask_wsgi_callable_end(&call->gate->spare_start, call->start);
         call->start = NULL;
     }
     if (call->capsule != NULL) {
@@ -105,7 +106,7 @@ call_close(struct cask_wsgi_call *call)
         call->capsule = NULL;
     }
     if (call->hints != NULL) {
-        cask_wsgi_hints_end(call->gate, call->hints);
+        cask_wsgi_callable_end(&call->gate->spare_hints, call->hints);
         call->hints = NULL;
     }
     if (call->users > 0) {

@@ -3,7 +3,7 @@
  *
  * The rules of PEP 3333 about calling it again. What status and headers may be: wsgi_head.c.
  *
- * Owns:    the start object; gate->spare_start.
+ * Owns:    nothing; the object is one of wsgi_callable.c.
  * Touches: nothing of ours but the call.
  * Threads: any Python thread of the application.
  */
@@ -11,19 +11,11 @@
 
 #include "gateway/wsgi_start.h"
 
-#include <structmember.h>
-
 #include "gateway/pymodule.h"
+#include "gateway/wsgi_callable.h"
 #include "gateway/wsgi_head.h"
 #include "gateway/wsgi_reply.h"
 #include "gateway/wsgi_serve.h"
-
-#include <stddef.h>
-
-struct start {
-    PyObject_HEAD vectorcallfunc vectorcall;
-    struct cask_wsgi_call *call; /* NULL once the request is over */
-};
 
 /* Raises what exc_info holds: the reply has begun, nothing else can be done with it. */
 CASK_GIL_HELD static void
@@ -78,7 +70,7 @@ check_order(const struct cask_wsgi_call *call, PyObject *exc_info)
 CASK_GIL_HELD static PyObject *
 write_call(PyObject *object, PyObject *data)
 {
-    struct cask_wsgi_call *call = ((struct start *)object)->call;
+    struct cask_wsgi_call *call = ((const struct cask_wsgi_callable *)object)->call;
 
     if (call == NULL) {
         PyErr_SetString(PyExc_RuntimeError, "write() was called after the end of its request");
@@ -99,7 +91,7 @@ static PyMethodDef write_method = {"write", write_call, METH_O, NULL};
 CASK_GIL_HELD static PyObject *
 start_call(PyObject *object, PyObject *const *args, size_t flags, PyObject *names)
 {
-    struct cask_wsgi_call *call = ((struct start *)object)->call;
+    struct cask_wsgi_call *call = ((const struct cask_wsgi_callable *)object)->call;
     Py_ssize_t n_args = PyVectorcall_NARGS(flags);
     Py_ssize_t n_names = names != NULL ? PyTuple_GET_SIZE(names) : 0;
     PyObject *exc_info = n_args > 2 ? args[2] : NULL;
@@ -123,63 +115,8 @@ start_call(PyObject *object, PyObject *const *args, size_t flags, PyObject *name
     return PyCFunction_NewEx(&write_method, object, NULL);
 }
 
-static void
-start_dealloc(PyObject *object)
-{
-    PyTypeObject *type = Py_TYPE(object);
-
-    PyObject_Free(object);
-    Py_DECREF(type);
-}
-
-static PyMemberDef start_members[] = {
-    {"__vectorcalloffset__", T_PYSSIZET, offsetof(struct start, vectorcall), READONLY, NULL},
-    {NULL, 0, 0, 0, NULL},
-};
-
-static PyType_Slot start_slots[] = {
-    {Py_tp_dealloc, start_dealloc},
-    {Py_tp_call, PyVectorcall_Call},
-    {Py_tp_members, start_members},
-    {0, NULL},
-};
-
-static PyType_Spec start_spec = {
-    .name = "mod_wsgi.StartResponse",
-    .basicsize = sizeof(struct start),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_HAVE_VECTORCALL,
-    .slots = start_slots,
-};
-
-PyTypeObject *
-cask_wsgi_start_type(PyObject *module)
-{
-    return (PyTypeObject *)PyType_FromModuleAndSpec(module, &start_spec, NULL);
-}
-
 PyObject *
 cask_wsgi_start_new(struct cask_gate *gate, struct cask_wsgi_call *call)
 {
-    struct start *self = (struct start *)gate->spare_start;
-
-    gate->spare_start = NULL;
-    if (self == NULL) {
-        self = PyObject_New(struct start, gate->start_type);
-    }
-    if (self != NULL) {
-        self->vectorcall = start_call;
-        self->call = call;
-    }
-    return (PyObject *)self;
-}
-
-void
-cask_wsgi_start_end(struct cask_gate *gate, PyObject *steal_start)
-{
-    ((struct start *)steal_start)->call = NULL;
-    if (Py_REFCNT(steal_start) == 1 && gate->spare_start == NULL) {
-        gate->spare_start = steal_start; /* nobody has kept it: it serves the next request */
-    } else {
-        Py_DECREF(steal_start);
-    }
+    return cask_wsgi_callable_new(gate->start_type, &gate->spare_start, start_call, call);
 }

@@ -8,11 +8,8 @@
 struct cask_gate;
 struct cask_wsgi_call;
 
-/* The type of one interpreter; NULL with an exception. */
-CASK_GIL_HELD PyTypeObject *cask_wsgi_start_type(PyObject *module);
-/* start_response for the call; NULL with an exception. */
+/* New reference: start_response for the call, to be given to cask_wsgi_callable_end(); NULL with an
+ * exception. */
 CASK_GIL_HELD PyObject *cask_wsgi_start_new(struct cask_gate *gate, struct cask_wsgi_call *call);
-/* The request is over: later calls raise RuntimeError. */
-CASK_GIL_HELD void cask_wsgi_start_end(struct cask_gate *gate, PyObject *steal_start);
 
 #endif
