@@ -197,11 +197,14 @@ def test_chunks_beyond_the_limit_are_an_error_of_the_read(site):
     assert site.stage.notes("input")[1] == "OSError then OSError"
 
 
-@pytest.mark.parametrize("value", ["-1", "abc", "1x", "99999999999999999999999"])
-def test_malformed_length(site, value):
+@pytest.mark.parametrize(
+    "value", ["-1", "+1", "abc", "1x", "0x1", "1,1", "1 1", "", "99999999999999999999999"]
+)
+@pytest.mark.parametrize("page", ["input-fails", "input-unread"])
+def test_malformed_length(site, value, page):
     site.logs.allow(r"Content-Length")
     with site.raw() as client:
-        client.request("POST /input-fails", f"Content-Length: {value}")
+        client.request(f"POST /{page}", f"Content-Length: {value}")
         assert client.read_reply().status in (400, 413)
     assert site.stage.notes("input") == []
 
