@@ -7,8 +7,6 @@ import pytest
 
 from harness.wait import wait_until
 
-pytestmark = pytest.mark.broad
-
 DATA = bytes(i * 43 % 256 for i in range(90_000))
 
 
@@ -116,6 +114,7 @@ def engine(site):
     return [[int(pid) for word, pid in notes if word == want] for want in ("start", "stop")]
 
 
+@pytest.mark.broad
 def test_engine_starts_and_stops_once(fresh_site):
     site = fresh_site
     prepare(site, processes=2)
@@ -129,6 +128,23 @@ def test_engine_starts_and_stops_once(fresh_site):
     assert not stopped
     site.stop()
     assert sorted(engine(site)[1]) == sorted(started)
+
+
+@pytest.mark.broad
+def test_engine_over_a_graceful_restart(fresh_site):
+    """New processes start theirs, the old ones stop theirs, each once."""
+    site = fresh_site
+    prepare(site)
+    site.get("/cp/")
+    wait_until(lambda: engine(site)[0])
+    old = engine(site)[0]
+    site.restart("graceful")
+    site.get("/cp/")
+    wait_until(lambda: set(old) <= set(engine(site)[1]), what=site.tail)
+    site.stop()
+    started, stopped = engine(site)
+    assert len(started) == len(set(started)) > len(old)
+    assert sorted(stopped) == sorted(started)
 
 
 @pytest.mark.only("daemon", reason="embedded mode reloads the script inside the process")
