@@ -2,12 +2,15 @@
 """What a user of mod_wsgi can notice and no other test is about (docs/guide/from-mod_wsgi.md)."""
 
 import os
+import pwd
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 APP = """\
+import os
 import sys
 
 
@@ -23,6 +26,7 @@ def application(environ, start_response):
         "name": __name__,
         "version": mod_wsgi.version,
         "prefix": sys.prefix,
+        "cwd": os.getcwd(),
         "has": sorted(name for name in dir(mod_wsgi) if not name.startswith("_")),
     }).encode()]
 """
@@ -78,6 +82,15 @@ def test_home_may_be_that_of_the_system(site, app):
     site.config.python_home = sys.base_prefix
     site.serve(app)
     assert ask(site)["prefix"] == sys.base_prefix
+
+
+@pytest.mark.root
+@pytest.mark.only("daemon", reason="about the users of groups")
+def test_directory_of_a_group_without_home(site, app):
+    """The home of its user, also of httpd's own."""
+    site.serve(app, group_options={"user": site.settings.server_user})
+    home = pwd.getpwnam(site.settings.server_user).pw_dir
+    assert ask(site)["cwd"] == (home if Path(home).is_dir() else "/")
 
 
 def test_lines_of_an_application(site, app):
