@@ -149,7 +149,7 @@ class Receiver:
 
 
 def exchange(
-    sock: socket.socket, target: str, size: int, chunked: bool = False, patience: float = 20.0,
+    sock: socket.socket, target: str, size: int, chunked: bool = False, *, patience: float = 20.0,
     headers: tuple[str, ...] = (), keep: bool = False,
 ) -> Exchange:  # fmt: skip
     """POST `size` bytes and take the reply meanwhile; fails when nothing moves for so long."""

@@ -5,6 +5,8 @@ both modes), that it sees it again, and what the client gets when the error is l
 import gzip
 import json
 import time
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pytest
 
@@ -43,10 +45,6 @@ def cut(client, framing):
     client.shutdown_write()
 
 
-def stall(client, framing):
-    begin(client, framing)
-
-
 def begin(client, framing):
     if framing == "length":
         client.send(b"only part")
@@ -70,68 +68,74 @@ def start(client, path, framing):
     client.request(f"POST {path}", head)
 
 
+class Case(NamedTuple):
+    name: str
+    framing: str
+    act: Callable[..., None]
+    error: str
+    status: int | None
+
+
 CASES = [
-    ("cut", "length", cut, "ConnectionResetError ECONNRESET", None),
-    ("cut", "chunked", cut, "ConnectionResetError ECONNRESET", None),
-    ("stall", "length", stall, "TimeoutError ETIMEDOUT", 408),
-    ("stall", "chunked", stall, "TimeoutError ETIMEDOUT", 408),
-    ("bad", "chunked", bad_chunk, "OSError EBADMSG", 400),
-    ("limited", "chunked", too_long, "OSError EFBIG", 413),
+    Case("cut", "length", cut, "ConnectionResetError ECONNRESET", None),
+    Case("cut", "chunked", cut, "ConnectionResetError ECONNRESET", None),
+    Case("stall", "length", begin, "TimeoutError ETIMEDOUT", 408),
+    Case("stall", "chunked", begin, "TimeoutError ETIMEDOUT", 408),
+    Case("bad", "chunked", bad_chunk, "OSError EBADMSG", 400),
+    Case("limited", "chunked", too_long, "OSError EFBIG", 413),
 ]
-EACH = pytest.mark.parametrize(
-    ("name", "framing", "act", "error", "status"), CASES, ids=[f"{c[0]}-{c[1]}" for c in CASES]
-)
+EACH = pytest.mark.parametrize("case", CASES, ids=[f"{c.name}-{c.framing}" for c in CASES])
 
 
 @EACH
-def test_error_let_through(site, name, framing, act, error, status):
+def test_error_let_through(site, case):
     """The application gets the error; the client its meaning as a status, or nothing where it has
     gone; the connection is not used again; one info line tells what happened."""
-    let_through(site, name, framing, act, error, status)
+    let_through(site, case)
 
 
 @pytest.mark.broad
 @pytest.mark.parametrize("case", [CASES[0], CASES[4]], ids=["cut", "bad"])
 def test_error_everywhere(site, case):
-    let_through(site, *case)
+    let_through(site, case)
 
 
-def let_through(site, name, framing, act, error, status):
+def let_through(site, case):
     mark = site.logs.mark()
     with site.raw() as client:
-        start(client, f"/raises/{name}", framing)
-        act(client, framing)
-        if status is not None:
+        start(client, f"/raises/{case.name}", case.framing)
+        case.act(client, case.framing)
+        if case.status is not None:
             reply = client.read_reply()
-            assert (reply.status, reply.header("Connection")) == (status, "close")
+            assert (reply.status, reply.header("Connection")) == (case.status, "close")
             assert b"only one" not in reply.body
         assert client.read_to_end() == b""
-    site.stage.wait_notes("body", ["reading", error])
+    site.stage.wait_notes("body", ["reading", case.error])
     wait_until(lambda: ours(site, mark))
     assert [entry.level for entry in ours(site, mark)] == ["info"], ours(site, mark)
 
 
 @EACH
-def test_error_that_is_handled(site, name, framing, act, error, status):
+def test_error_that_is_handled(site, case):
     """Every later use raises the same error, and the application's own answer is sent."""
     with site.raw() as client:
-        start(client, f"/handles/{name}", framing)
-        act(client, framing)
+        start(client, f"/handles/{case.name}", case.framing)
+        case.act(client, case.framing)
         reply = client.read_reply()
-        assert (reply.status, json.loads(reply.body)) == (200, [error] * READS)
+        assert (reply.status, json.loads(reply.body)) == (200, [case.error] * READS)
         assert client.read_to_end() == b"", "the connection is not used again"
 
 
 @EACH
-def test_error_after_the_reply_has_begun(site, name, framing, act, error, status):
+def test_error_after_the_reply_has_begun(site, case):
     """Nothing is appended to it, and it does not look complete."""
     with site.raw() as client:
-        start(client, f"/raises-late/{name}", framing)
+        start(client, f"/raises-late/{case.name}", case.framing)
         assert client.read_head().status == 200
         assert client.read_chunk() == b"begun\n"
-        act(client, framing)
+        case.act(client, case.framing)
         assert client.read_to_end() == b""
-    site.stage.wait_notes("body", [error])
+    site.stage.wait_notes("body", [case.error])
 
 
 def ours(site, mark):

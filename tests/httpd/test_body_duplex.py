@@ -122,9 +122,12 @@ def is_whole(data):
 
 @pytest.mark.only("daemon", reason="a process that ends takes embedded httpd along")
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
-def test_process_lost_in_the_middle_of_an_upload(site, chunked):
+def test_process_lost_in_the_middle_of_an_upload(fresh_site, chunked):
     """502, not a hang, while the client still sends."""
+    site = fresh_site
     site.logs.allow("CASK0705|CASK0421|CASK0424")
+    site.config.add("WSGIChunkedRequest On")
+    site.serve("bodies.py")
     with connect(site.port) as sock:
         found = exchange(sock, "/die-reading", BIG, chunked)
     assert found.head.startswith(b"HTTP/1.1 502"), found.head

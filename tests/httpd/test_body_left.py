@@ -118,9 +118,12 @@ def test_failure_does_not_wait_for_a_long_body(site, framing):
 
 @pytest.mark.only("daemon", reason="a process that ends takes embedded httpd along")
 @FRAMINGS
-def test_lost_process_does_not_wait_for_the_body(site, framing):
+def test_lost_process_does_not_wait_for_the_body(fresh_site, framing):
     """502 at once, although the client has not sent all."""
+    site = fresh_site
     site.logs.allow("CASK0705|CASK0421|CASK0424")
+    site.config.add("WSGIChunkedRequest On")
+    site.serve("bodies.py")
     with site.raw() as client:
         start(client, "/die", framing, SMALL, 10)
         assert client.read_reply().status == 502
