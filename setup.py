@@ -53,9 +53,12 @@ EXCLUDED = {
     "engine": (
         "proc/blackbox.c",
         "proc/confine.c",
+        "proc/control.c",
         "proc/generation.c",
         "proc/group.c",
+        "proc/group_control.c",
         "proc/group_end.c",
+        "proc/group_status.c",
         "proc/grouplog.c",
         "proc/lifeline.c",
         "proc/orphans.c",

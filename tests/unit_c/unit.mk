@@ -27,7 +27,7 @@ UNIT_HEADERS := $(wildcard $(UNIT_TOP)/src/c/*/*.h $(UNIT_TOP)/src/c/*/*.def $(U
 UNIT_WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
     -Wold-style-definition -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings \
     -Wimplicit-fallthrough
-UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
+UNIT_CFLAGS := -std=gnu11 -D_GNU_SOURCE -DCASK_VERSION=\"unit\" -g -O1 -fno-omit-frame-pointer $(UNIT_WARNINGS) \
     -I$(UNIT_TOP)/src/c -I$(UNIT_DIR) -pthread \
     $(shell $(UNIT_APR) --cppflags 2>/dev/null) -isystem $(shell $(UNIT_APR) --includedir 2>/dev/null)
 UNIT_LIBS := -Wl,--as-needed $(shell $(UNIT_APR) --link-ld 2>/dev/null)

@@ -148,6 +148,7 @@ struct cask_config_main {
     int case_sensitivity;
     int restrict_embedded;
     const char *socket_prefix;          /* absolute after cask_resolve_config() */
+    const char *control_socket;         /* likewise */
     struct cask_interp_settings interp; /* of every interpreter, unless a layer says otherwise */
     apr_array_header_t *interp_layers;  /* struct cask_interp_layer, in order */
     struct cask_interp_settings *open_layer; /* while a section is read: where its values go */

@@ -119,7 +119,8 @@ send_groups(const struct cask_retained *retained, const server_rec *main_server,
         }
     }
     return cask_supervisor_configure(&retained->supervisor, list, n_groups, children_fd,
-                                     error_log_fd(main_server, main_server), reterr_problem);
+                                     error_log_fd(main_server, main_server),
+                                     main_config->control_socket, reterr_problem);
 }
 
 static void on_supervisor(int reason, void *data, int status);

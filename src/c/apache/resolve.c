@@ -154,6 +154,10 @@ cask_resolve_config(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_serve
 
     main_config->socket_prefix = ap_runtime_dir_relative(
         pconf, main_config->socket_prefix != NULL ? main_config->socket_prefix : "wsgi");
+    if (main_config->control_socket == NULL) {
+        main_config->control_socket =
+            apr_pstrcat(pconf, main_config->socket_prefix, ".control", NULL);
+    }
     main_config->embedded_python = cask_pythons_find(main_config->python_home, pconf);
     cask_restrict_resolve(main_config);
     cask_python_options_embedded(main_config, pconf);

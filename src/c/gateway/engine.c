@@ -392,8 +392,9 @@ engine_dump_stacks(struct cask_engine *engine, int fd)
 {
     sigset_t set;
     sigset_t before;
+    int null;
 
-    if (engine->dump_fd < 0 || dup2(fd, engine->dump_fd) < 0) {
+    if (engine->dump_fd < 0 || dup3(fd, engine->dump_fd, O_CLOEXEC) < 0) {
         return;
     }
     (void)sigemptyset(&set);
@@ -401,6 +402,11 @@ engine_dump_stacks(struct cask_engine *engine, int fd)
     (void)pthread_sigmask(SIG_UNBLOCK, &set, &before);
     (void)pthread_kill(pthread_self(), dump_signal()); /* the handler has run when this returns */
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    null = open("/dev/null", O_WRONLY | O_CLOEXEC); /* whoever reads the other end waits for ours */
+    if (null >= 0) {
+        (void)dup3(null, engine->dump_fd, O_CLOEXEC);
+        (void)close(null);
+    }
 }
 
 /* Leaves the process when Python's end hangs in an atexit function or a finaliser. */

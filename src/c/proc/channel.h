@@ -24,15 +24,17 @@ struct cask_problem;
 enum cask_channel_kind {
     /* httpd's parent → supervisor */
     CASK_CHANNEL_GROUP = 1, /* fds: spec, listening socket, board[, error log] */
-    CASK_CHANNEL_COMMIT,    /* all groups have been sent; fds: httpd children's pipe[, main log] */
+    CASK_CHANNEL_COMMIT,    /* all groups have been sent; text control socket; fds: httpd children's
+                               pipe[, main log] */
     CASK_CHANNEL_RESTART,   /* httpd restarts: a configuration will follow */
     CASK_CHANNEL_STEP_DOWN, /* another supervisor takes over: drain when it serves, then exit */
     /* httpd's parent → supervisor → daemon */
     CASK_CHANNEL_STOP, /* supervisor: nothing; daemon: u64 µs until it is killed (0: never) */
     /* supervisor → daemon */
-    CASK_CHANNEL_START, /* u32 generation, row, strict; fds: spec, listener, board, parent watch,
-                           journal */
-    CASK_CHANNEL_DRAIN, /* u64 µs for running requests, then it stops */
+    CASK_CHANNEL_START,  /* u32 generation, row, strict; fds: spec, listener, board, parent watch,
+                            journal */
+    CASK_CHANNEL_DRAIN,  /* u64 µs for running requests, then it stops */
+    CASK_CHANNEL_STACKS, /* fd: write the stacks of all threads there */
     /* daemon → supervisor */
     CASK_CHANNEL_SPAWN_FAILED, /* before exec: u32 errno, text step */
     CASK_CHANNEL_HELLO,        /* u32 PY_VERSION_HEX */

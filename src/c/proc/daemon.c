@@ -369,6 +369,8 @@ on_channel(void *context, int fd, short revents)
         daemon_drain(self, (int64_t)value);
     } else if (message.kind == CASK_CHANNEL_STOP) {
         daemon_stop(self, (int64_t)value);
+    } else if (message.kind == CASK_CHANNEL_STACKS && message.n_fds == 1) {
+        self->ops->dump_stacks(self->engine, message.fds[0]);
     }
     cask_channel_message_done(&message);
 }

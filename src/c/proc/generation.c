@@ -20,6 +20,7 @@
 #include "platform/loop.h"
 #include "platform/problem.h"
 #include "platform/process.h"
+#include "proc/history.h"
 #include "proc/loadlist.h"
 #include "proc/worker.h"
 
@@ -185,6 +186,7 @@ say_lost(const struct cask_generation *self, const struct cask_problem *problem)
 {
     struct cask_problem line = {.number = 0};
 
+    cask_history_trouble(self->config.history, &self->config.history->lost, problem->text);
     (void)cask_problem_set(&line, 0, problem->number, "%s; starting another", problem->text);
     line.detail = problem->detail; /* borrowed */
     cask_grouplog_problem(self->config.log, &line);
@@ -300,6 +302,7 @@ on_worker(void *context, struct cask_worker *worker, enum cask_worker_event even
                           &news->script_id);
         break;
     case CASK_WORKER_WANTS_OUT:
+        self->config.history->replaced++;
         cask_grouplog_say(self->config.log, is_timeout(news->reason) ? 428 : 427,
                           "group '%s': replacing process %ld: %s", self->config.spec->name,
                           (long)cask_worker_pid(worker), cask_channel_reason_text(news->reason));
@@ -557,4 +560,10 @@ cask_generation_reaped(struct cask_generation *generation, pid_t pid, int status
         }
     }
     return false;
+}
+
+const struct cask_worker *
+cask_generation_worker(const struct cask_generation *generation, size_t number)
+{
+    return number < generation->n_workers ? generation->workers[number] : NULL;
 }

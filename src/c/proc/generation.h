@@ -28,9 +28,11 @@
 
 struct cask_board;
 struct cask_generation;
+struct cask_history;
 struct cask_loadlist;
 struct cask_loop;
 struct cask_problem;
+struct cask_worker;
 
 enum cask_generation_state {
     CASK_GENERATION_STARTING,
@@ -67,6 +69,7 @@ struct cask_generation_config {
     int listen_fd;                    /* keep_ */
     int parent_fd;                    /* keep_ */
     struct cask_grouplog *log;        /* keep_ */
+    struct cask_history *history;     /* keep_; of the group */
     struct cask_backoff *backoff;     /* keep_; of the group, for lost processes */
     uint32_t number;
     bool strict; /* it replaces another one: READY with all processes and applications */
@@ -95,6 +98,9 @@ void cask_generation_stop(struct cask_generation *generation, int64_t limit_us);
 void cask_generation_abandon(struct cask_generation *generation);
 /* True when pid was one of its processes; its worker is gone then. */
 bool cask_generation_reaped(struct cask_generation *generation, pid_t pid, int status);
+/* Its workers, from 0; NULL beyond the last. */
+const struct cask_worker *cask_generation_worker(const struct cask_generation *generation,
+                                                 size_t number);
 bool cask_generation_has(const struct cask_generation *generation, pid_t pid);
 
 #endif

@@ -30,8 +30,6 @@
 #define BACKOFF_LAST_US  (60 * CASK_CLOCK_SECOND)
 #define PATIENCE_US      CASK_CLOCK_SECOND /* a gap that requests may wait for */
 
-static void start_generation(struct cask_group *self);
-
 static const char *
 name_of(const struct cask_group *self)
 {
@@ -120,9 +118,8 @@ cask_group_next_ended(struct cask_group *group)
     }
 }
 
-/* The list of what has been loaded becomes the list of what the next generation loads. */
-static void
-remember_loaded(struct cask_group *self, const struct cask_generation *generation)
+void
+cask_group_remember_loaded(struct cask_group *group, const struct cask_generation *generation)
 {
     size_t count = 0;
     const struct cask_spec_app *apps =
@@ -135,8 +132,8 @@ remember_loaded(struct cask_group *self, const struct cask_generation *generatio
     for (size_t i = 0; i < count; i++) {
         (void)cask_loadlist_add_row(list, &apps[i]);
     }
-    cask_loadlist_free(self->load);
-    self->load = list;
+    cask_loadlist_free(group->load);
+    group->load = list;
 }
 
 static void
@@ -146,6 +143,7 @@ generation_ready(struct cask_group *self, struct cask_generation *generation)
     uint32_t number = cask_generation_number(generation);
 
     cask_group_next_ended(self);
+    self->history.ready++;
     self->serving = generation;
     self->changed = self->wanted && self->changed;
     show_serving(self, number);
@@ -158,8 +156,24 @@ generation_ready(struct cask_group *self, struct cask_generation *generation)
     if (cask_reload_ended(&self->reload, true, cask_clock_mono_us())) {
         self->wanted = true;
     }
+    self->host->idle(self->host->context);
     cask_group_poke(self);
     show_successor(self);
+}
+
+/* For who has asked for this generation, and for the status. */
+static void
+keep_failure(struct cask_group *self, const struct cask_generation *generation)
+{
+    const struct cask_problem *problem = cask_generation_problem(generation);
+
+    self->failed_number = cask_generation_number(generation);
+    cask_history_trouble(&self->history, &self->history.failed, problem->text);
+    (void)cask_problem_set(&self->failure, 0, problem->number, "%s", problem->text);
+    if (problem->detail != NULL) {
+        cask_problem_detail(&self->failure, problem->detail, strlen(problem->detail));
+    }
+    self->host->idle(self->host->context);
 }
 
 static void
@@ -169,6 +183,7 @@ generation_failed(struct cask_group *self, const struct cask_generation *generat
     bool again = cask_reload_ended(&self->reload, false, cask_clock_mono_us());
 
     cask_group_next_ended(self);
+    keep_failure(self, generation);
     if (self->serving != NULL) {
         struct cask_problem line = {0};
 
@@ -192,7 +207,7 @@ generation_failed(struct cask_group *self, const struct cask_generation *generat
         retry_later(self, cask_backoff_take(&self->backoff));
     }
     if (again) {
-        start_generation(self);
+        cask_group_start(self);
     }
     show_successor(self);
 }
@@ -206,7 +221,7 @@ generation_lost(struct cask_group *self, struct cask_generation *generation)
         return;
     }
     self->serving = NULL;
-    remember_loaded(self, generation);
+    cask_group_remember_loaded(self, generation);
     delay_us = cask_backoff_take(&self->backoff);
     if (delay_us > PATIENCE_US && self->next == NULL) {
         show_failed(self, cask_generation_problem(generation)->text); /* keeps (2) */
@@ -245,7 +260,7 @@ generation_stale(struct cask_group *self, const struct cask_generation *generati
     case CASK_RELOAD_START:
         cask_grouplog_say(&self->log, 429, "group '%s': script '%.*s' has changed, reloading",
                           name_of(self), (int)app->script.len, app->script.data);
-        start_generation(self);
+        cask_group_start(self);
         break;
     case CASK_RELOAD_RUNNING:
         break;
@@ -280,9 +295,8 @@ on_generation(void *context, struct cask_generation *generation, enum cask_gener
     }
 }
 
-/* A group that cannot start at all: settings say why. */
-static const char *
-fault_of(const struct cask_group_spec *spec)
+const char *
+cask_group_fault(const struct cask_group_spec *spec)
 {
     if (spec->fault != NULL) {
         return spec->fault;
@@ -336,24 +350,28 @@ try_start(struct cask_group *self)
         .listen_fd = self->listen_fd,
         .parent_fd = self->host->parent_fd,
         .log = &self->log,
+        .history = &self->history,
         .backoff = &self->backoff,
         .call = on_generation,
         .context = self,
     };
     struct cask_problem problem = {0};
 
-    self->wanted = !self->going;
-    if (!self->going && fault_of(spec) == NULL) {
+    self->wanted = !self->going && !self->paused;
+    if (self->paused) {
+        return;
+    }
+    if (!self->going && cask_group_fault(spec) == NULL) {
         end_service(self);
     }
-    if (self->going || fault_of(spec) != NULL || must_wait(self)) {
+    if (self->going || cask_group_fault(spec) != NULL || must_wait(self)) {
         return; /* cask_group_poke() comes again when there is room */
     }
     self->wanted = false;
     config.strict = self->serving != NULL;
     cask_loop_timer_set(self->retry, CASK_CLOCK_NEVER);
     if (self->serving != NULL) {
-        remember_loaded(self, self->serving);
+        cask_group_remember_loaded(self, self->serving);
     }
     config.load = self->load;
     config.number = self->next_number;
@@ -372,24 +390,24 @@ try_start(struct cask_group *self)
     cask_reload_began(&self->reload);
 }
 
-static void
-start_generation(struct cask_group *self)
+void
+cask_group_start(struct cask_group *group)
 {
-    try_start(self);
-    show_successor(self);
+    try_start(group);
+    show_successor(group);
 }
 
 static void
 on_retry(void *context)
 {
-    start_generation(context);
+    cask_group_start(context);
 }
 
 void
 cask_group_poke(struct cask_group *group)
 {
     if (group->wanted) {
-        start_generation(group);
+        cask_group_start(group);
     }
 }
 
@@ -408,12 +426,13 @@ settings_done(struct cask_group_settings *settings)
 static void
 begin_with_settings(struct cask_group *self)
 {
-    const char *fault = fault_of(self->settings->spec);
+    const char *fault = cask_group_fault(self->settings->spec);
 
+    self->paused = false;
     cask_backoff_reset(&self->backoff);
     if (fault == NULL) {
         self->changed = true;
-        start_generation(self);
+        cask_group_start(self);
     } else if (self->serving == NULL) {
         show_failed(self, fault); /* httpd's parent has logged it */
     } else {
@@ -493,6 +512,7 @@ cask_group_free(struct cask_group *group)
         group->retry = cask_loop_timer_free(group->retry);
         group->orphans = cask_orphans_free(group->orphans);
         cask_loadlist_free(group->load);
+        cask_problem_done(&group->failure);
         shared_unref(group->settings);
         cask_board_free(group->board);
         cask_net_close(&group->listen_fd);
@@ -524,13 +544,7 @@ cask_group_configure(struct cask_group *group, struct cask_group_settings *steal
     steal_settings->error_log_fd = -1;
     settings_done(steal_settings); /* listener and board are those we have */
 
-    if (group->next != NULL) {
-        struct cask_generation *superseded = group->next;
-
-        (void)cask_reload_ended(&group->reload, true, cask_clock_mono_us());
-        cask_group_next_ended(group);
-        cask_generation_abandon(superseded);
-    }
+    cask_group_abandon_next(group);
     begin_with_settings(group);
 }
 

@@ -50,6 +50,27 @@ void cask_group_configure(struct cask_group *group, struct cask_group_settings *
 bool cask_group_is_for(const struct cask_group *group, const struct cask_group_spec *spec);
 const char *cask_group_name(const struct cask_group *group);
 
+/* Starts a generation with the code that is on disk now; one that starts already gives way. Returns
+ * its number, for cask_group_outcome(). */
+uint32_t cask_group_reload(struct cask_group *group);
+enum cask_group_outcome {
+    CASK_GROUP_OUTCOME_PENDING,
+    CASK_GROUP_OUTCOME_READY,  /* it, or a later one, serves */
+    CASK_GROUP_OUTCOME_FAILED, /* ret_failure: why; borrowed until the next failure */
+    CASK_GROUP_OUTCOME_GONE,   /* the group was stopped or removed meanwhile */
+};
+enum cask_group_outcome cask_group_outcome(const struct cask_group *group, uint32_t number,
+                                           const struct cask_problem **ret_failure);
+/* Ends its processes; requests get 503 until cask_group_reload() or a new configuration. */
+void cask_group_pause(struct cask_group *group);
+/* Asks the process, or all when pid is 0, for the stacks of their threads: written to the
+ * descriptor, which is borrowed. How many were asked. */
+size_t cask_group_ask_stacks(const struct cask_group *group, pid_t pid, int fd);
+/* The user its processes run as. */
+uid_t cask_group_uid(const struct cask_group *group);
+/* Is it under the control of this supervisor, and will be? */
+bool cask_group_is_ours(const struct cask_group *group);
+
 /* Starts what had to wait for others. */
 void cask_group_poke(struct cask_group *group);
 /* Not in the configuration any more: serves until children_fd (consumed) tells that the last httpd

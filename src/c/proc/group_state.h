@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* proc/group_state.h - the fields of a group; for group.c (generations come) and group_end.c (they
- * go) only.
+/* proc/group_state.h - the fields of a group; for group.c (generations come), group_end.c (they
+ * go), group_control.c (somebody asks) and group_status.c only.
  *
  * Invariants:
  *   (1) at most one generation is READY and serving, at most one STARTING;
@@ -17,8 +17,10 @@
 #include <stdint.h>
 
 #include "proc/backoff.h"
+#include "platform/problem.h"
 #include "proc/group.h"
 #include "proc/grouplog.h"
+#include "proc/history.h"
 #include "proc/reload.h"
 
 struct cask_board;
@@ -55,12 +57,16 @@ struct cask_group {
     uint32_t next_number;
     bool wanted;                /* a generation should be started as soon as may be */
     bool changed;               /* the newest settings do not serve yet: failures are tried again */
+    bool paused;                /* by cask_group_pause(): starts nothing until it is asked to */
     bool going;                 /* stops or has stepped down: starts nothing more */
     bool keep_path;             /* the socket file belongs to another supervisor */
     struct cask_loadlist *load; /* what the next generation loads */
     struct cask_backoff backoff;
     struct cask_loop_timer *retry;
     struct cask_reload reload;
+    struct cask_history history;
+    uint32_t failed_number;       /* of the last generation that failed */
+    struct cask_problem failure;  /* and why */
     struct cask_orphans *orphans; /* rows of an earlier supervisor */
     int children_fd;              /* removed: readable when nobody needs it any more; -1 */
     int64_t step_down_us;         /* when to drain in any case; CASK_CLOCK_NEVER */
@@ -68,5 +74,13 @@ struct cask_group {
 
 /* The STARTING generation is no longer that. */
 void cask_group_next_ended(struct cask_group *group);
+/* Why the group cannot start at all, as its settings say; NULL: nothing known. */
+const char *cask_group_fault(const struct cask_group_spec *spec);
+/* It gives way to another one, or to none. */
+void cask_group_abandon_next(struct cask_group *group);
+/* Starts a generation with the newest settings, as soon as may be. */
+void cask_group_start(struct cask_group *group);
+/* The list of what has been loaded becomes the list of what the next generation loads. */
+void cask_group_remember_loaded(struct cask_group *group, const struct cask_generation *generation);
 
 #endif

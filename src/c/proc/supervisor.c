@@ -85,8 +85,10 @@ send_group(const struct cask_supervisor_handle *handle, const struct cask_superv
 int
 cask_supervisor_configure(const struct cask_supervisor_handle *handle,
                           const struct cask_supervisor_group *groups, size_t n_groups,
-                          int children_fd, int main_log_fd, struct cask_problem *reterr_problem)
+                          int children_fd, int main_log_fd, const char *control_path,
+                          struct cask_problem *reterr_problem)
 {
+    struct cask_pack payload = {0};
     int fds[2] = {children_fd, main_log_fd};
     int error;
 
@@ -96,8 +98,10 @@ cask_supervisor_configure(const struct cask_supervisor_handle *handle,
             return error;
         }
     }
-    error = cask_channel_send(handle->channel, CASK_CHANNEL_COMMIT, NULL, fds,
+    cask_pack_text(&payload, control_path);
+    error = cask_channel_send(handle->channel, CASK_CHANNEL_COMMIT, &payload, fds,
                               main_log_fd >= 0 ? 2 : 1, cask_clock_deadline(SEND_US));
+    cask_pack_done(&payload);
     if (error != 0) {
         return cask_problem_set(reterr_problem, error, 412,
                                 "cannot send the configuration to the supervisor");

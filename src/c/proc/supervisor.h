@@ -38,10 +38,11 @@ int cask_supervisor_start(struct cask_supervisor_handle *ret_handle, int parent_
                           int log_level, struct cask_problem *reterr_problem);
 /* Sends a whole configuration: groups not in it are removed once their last requests are done;
  * those in it get new generations. children_fd: the reading end of a pipe whose other end only the
- * httpd children of this configuration and, until the next restart, their parent hold. */
+ * httpd children of this configuration and, until the next restart, their parent hold.
+ * control_path: of the control socket. */
 int cask_supervisor_configure(const struct cask_supervisor_handle *handle,
                               const struct cask_supervisor_group *groups, size_t n_groups,
-                              int children_fd, int main_log_fd,
+                              int children_fd, int main_log_fd, const char *control_path,
                               struct cask_problem *reterr_problem);
 /* httpd restarts: cask_supervisor_configure() follows. Without it the groups end with the last
  * httpd child: the module is not configured any more. */

@@ -29,6 +29,7 @@
 #include "platform/problem.h"
 #include "platform/process.h"
 #include "proc/channel.h"
+#include "proc/control.h"
 #include "proc/group.h"
 #include "proc/grouplog.h"
 #include "proc/title.h"
@@ -55,6 +56,7 @@ struct supervisor {
     struct cask_loop_timer *tick;
     struct cask_loop_timer *look; /* something has changed: see look_around() */
     struct cask_loop_timer *unconfigured;
+    struct cask_control *control;
     bool ending; /* when no group is left, so does this process */
     char buffer[CASK_CHANNEL_MAX];
 };
@@ -86,6 +88,7 @@ look_around(void *context)
             i++;
         }
     }
+    cask_control_look(self->control);
     if (self->ending && self->n_groups == 0) {
         cask_loop_stop(self->loop); /* keeps (2) */
     }
@@ -234,6 +237,26 @@ add_group(struct supervisor *self, struct cask_group_settings *settings)
     }
 }
 
+static struct cask_group *
+group_at(void *context, size_t number)
+{
+    const struct supervisor *self = context;
+
+    return number < self->n_groups ? self->groups[number] : NULL;
+}
+
+static void
+open_control(struct supervisor *self, struct cask_channel_message *message)
+{
+    const char *path = cask_unpack_text(&message->payload);
+    struct cask_problem problem = {0};
+
+    if (path != NULL && cask_control_listen(self->control, path, &problem) != 0) {
+        cask_log_problem(&problem);
+        cask_problem_done(&problem);
+    }
+}
+
 static void
 take_commit(struct supervisor *self, struct cask_channel_message *message)
 {
@@ -248,6 +271,7 @@ take_commit(struct supervisor *self, struct cask_channel_message *message)
     cask_net_close(&self->main_log.fd);
     self->main_log.fd = main_log_fd;
     cask_loop_timer_set(self->unconfigured, CASK_CLOCK_NEVER);
+    open_control(self, message);
 
     for (size_t i = 0; i < self->n_groups; i++) {
         if (!is_incoming(self, self->groups[i])) {
@@ -272,6 +296,7 @@ static void
 step_down(struct supervisor *self)
 {
     self->ending = true;
+    cask_control_step_down(self->control);
     for (size_t i = 0; i < self->n_groups; i++) {
         cask_group_step_down(self->groups[i]);
     }
@@ -299,6 +324,7 @@ take_message(struct supervisor *self, struct cask_channel_message *message)
         break;
     case CASK_CHANNEL_START:
     case CASK_CHANNEL_DRAIN:
+    case CASK_CHANNEL_STACKS:
     case CASK_CHANNEL_SPAWN_FAILED:
     case CASK_CHANNEL_HELLO:
     case CASK_CHANNEL_LOADED:
@@ -446,6 +472,9 @@ cask_supervisor_loop_run(void *context)
 
     error = cask_loop_new(&self->loop, &problem);
     if (error == 0) {
+        error = cask_control_new(&self->control, self->loop, group_at, self, &problem);
+    }
+    if (error == 0) {
         self->host.loop = self->loop;
         error = watch_all(self);
         if (error != 0) {
@@ -459,6 +488,7 @@ cask_supervisor_loop_run(void *context)
     cask_log_debug(CASK_LOG_INFO, "supervisor runs as process %ld", (long)getpid());
     on_tick(self);
     error = cask_loop_run(self->loop);
+    self->control = cask_control_free(self->control);
     if (error != 0) {
         (void)cask_problem_set(&problem, error, 410, "the supervisor's event loop failed");
         cask_log_problem(&problem);

@@ -301,6 +301,25 @@ cask_worker_wants_out(const struct cask_worker *worker)
     return worker->wants_out;
 }
 
+int64_t
+cask_worker_row(const struct cask_worker *worker)
+{
+    return worker->row;
+}
+
+const struct cask_journal *
+cask_worker_journal(const struct cask_worker *worker)
+{
+    return worker->journal;
+}
+
+bool
+cask_worker_ask_stacks(const struct cask_worker *worker, int fd)
+{
+    return worker->became_ready_us != 0 && worker->channel_fd >= 0 &&
+           cask_channel_send(worker->channel_fd, CASK_CHANNEL_STACKS, NULL, &fd, 1, 0) == 0;
+}
+
 /* Sends a deadline; false when the daemon does not listen any more. */
 static bool
 send_time(struct cask_worker *self, enum cask_channel_kind kind, int64_t time_us)

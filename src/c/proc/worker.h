@@ -27,6 +27,7 @@
 #include "request/request.h"
 
 struct cask_board;
+struct cask_journal;
 struct cask_loop;
 struct cask_worker;
 
@@ -89,7 +90,16 @@ enum cask_worker_state cask_worker_state(const struct cask_worker *worker);
 int64_t cask_worker_ready_us(const struct cask_worker *worker);
 /* Moves out why it went; number 0 when it was told to or went in order. */
 void cask_worker_take_problem(struct cask_worker *worker, struct cask_problem *ret_problem);
+/* Why it wants to be replaced, enum cask_channel_reason; 0: it does not. */
 uint32_t cask_worker_wants_out(const struct cask_worker *worker);
+
+/* Its row on the board; -1: none. */
+int64_t cask_worker_row(const struct cask_worker *worker);
+/* What its threads do; NULL: unknown. */
+const struct cask_journal *cask_worker_journal(const struct cask_worker *worker);
+/* Asks it to write the stacks of its threads to the descriptor (borrowed). False when it does not
+ * listen (yet). */
+bool cask_worker_ask_stacks(const struct cask_worker *worker, int fd);
 
 /* Finishes its requests for at most drain_us, then stops (0: stops at once). A worker that is not
  * READY is stopped. */

@@ -220,6 +220,7 @@ cask_worker_take_message(struct cask_worker *worker, struct cask_channel_message
     case CASK_CHANNEL_STOP:
     case CASK_CHANNEL_START:
     case CASK_CHANNEL_DRAIN:
+    case CASK_CHANNEL_STACKS:
         cask_worker_kill(
             worker, "it sent a message of the supervisor's"); /* keeps (2): not a daemon's to say */
         break;

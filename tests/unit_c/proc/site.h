@@ -73,8 +73,9 @@ configure(struct site *site, size_t n_groups)
     CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
     cask_net_close(&site->children_fd);
     site->children_fd = ends[1];
-    CHECK_INT(
-        cask_supervisor_configure(&site->handle, &group, n_groups, ends[0], site->log_fd, NULL), 0);
+    CHECK_INT(cask_supervisor_configure(&site->handle, &group, n_groups, ends[0], site->log_fd,
+                                        NULL, NULL),
+              0);
     cask_net_close(&ends[0]);
 }
 

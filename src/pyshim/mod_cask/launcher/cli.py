@@ -6,13 +6,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mod_cask import __version__
 from mod_cask.common.errors import Failure
-from mod_cask.launcher import install
+from mod_cask.launcher import control, install
 from mod_cask.launcher.options import OPTIONS, from_namespace
 from mod_cask.launcher.serve import serve
 
@@ -52,7 +53,23 @@ def parser() -> argparse.ArgumentParser:
         if name == "install-module":
             one.add_argument("--modules-directory", type=Path, metavar="DIR",
                              help="where to (default: where apxs says)")  # fmt: skip
+    for command in control.COMMANDS:
+        add_control(commands, command)
     return top
+
+
+def add_control(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], command: control.Command
+) -> None:
+    one = add_command(commands, command.name, command.text)
+    if command.argument:
+        one.add_argument("name", metavar=command.argument)
+    else:
+        one.add_argument("--json", action="store_true", help="as the supervisor gave it")
+        text = "wait until every group is ready; exit status 1 if that takes longer"
+        one.add_argument("--wait", type=float, metavar="SECONDS", help=text)
+    text = f"the control socket (default: ${control.VARIABLE}, or a usual place)"
+    one.add_argument("--control", type=Path, metavar="PATH", help=text)
 
 
 def add_command(
@@ -80,7 +97,25 @@ def log(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
+def do_control(parsed: argparse.Namespace) -> None:
+    path = control.find(parsed.control)
+    if parsed.command == "reload":
+        say(control.reload(path, parsed.name))
+    elif parsed.command == "stop":
+        control.ask(path, f"stop {parsed.name}")
+    elif parsed.command == "stacks":
+        say(control.ask(path, f"stacks {parsed.name}")["text"].rstrip())
+    else:
+        wait = parsed.wait
+        status = control.ask(path, "status") if wait is None else control.wait_ready(path, wait)
+        for line in [json.dumps(status, indent=2)] if parsed.json else control.lines(status):
+            say(line)
+
+
 def dispatch(parsed: argparse.Namespace) -> int:
+    if parsed.command in {command.name for command in control.COMMANDS}:
+        do_control(parsed)
+        return 0
     if parsed.command == "serve":
         return serve(from_namespace(parsed), say, log)
     if parsed.command == "module-location":
