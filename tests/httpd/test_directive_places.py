@@ -78,6 +78,7 @@ MAIN = {
     "WSGIServerMetrics": "On",
     "WSGISlowRequests": "0.5",
     "WSGISocketPrefix": "run/wsgi",
+    "WSGIControlSocket": "run/control",
     "WSGISocketRotation": "On",
     "WSGISwitchInterval": "0.005",
     "WSGITelemetryOptions": "+CaptureUserAgent",
@@ -88,7 +89,7 @@ MAIN = {
 }
 """The main server only."""
 
-OURS = {"WSGILocalRedirect", "WSGIRecordLevels"}
+OURS = {"WSGIControlSocket", "WSGILocalRedirect", "WSGIRecordLevels"}
 EVERY = {**SERVER, **SCOPE, **FILEINFO, **AUTHCFG, **MAIN}
 PLACES = {
     "server": ("{}", SERVER | SCOPE | FILEINFO | MAIN),

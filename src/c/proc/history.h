@@ -4,7 +4,7 @@
 #define CASK_PROC_HISTORY_H
 
 #include <stdint.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "platform/clock.h"
 
@@ -20,9 +20,13 @@ struct cask_history {
 static inline void
 cask_history_trouble(struct cask_history *history, uint32_t *count, const char *text)
 {
+    size_t len = strlen(text);
+
     (*count)++;
     history->trouble_us = cask_clock_mono_us();
-    (void)snprintf(history->trouble, sizeof(history->trouble), "%s", text);
+    len = len < sizeof(history->trouble) ? len : sizeof(history->trouble) - 1;
+    memcpy(history->trouble, text, len);
+    history->trouble[len] = '\0';
 }
 
 #endif
