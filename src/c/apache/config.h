@@ -170,6 +170,7 @@ struct cask_config_main {
     const char *embedded_warnings; /* python_warnings, a line each; NULL: none */
     /* objects of other files of this room, theirs to fill */
     const apr_array_header_t *error_log_format; /* logrecord.c */
+    const apr_array_header_t *syslog_format;
     struct cask_embed *embed;
 };
 

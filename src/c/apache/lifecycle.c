@@ -55,14 +55,15 @@ APLOG_USE_MODULE(wsgi);
 
 /* ---- the supervisor ---- */
 
-/* The descriptor of a server's ErrorLog; where it is not a file or pipe, the main one's; -1 when
- * that one is not either: syslog. */
+/* The descriptor of a server's ErrorLog; -1: syslog. Where it is neither file nor pipe nor syslog,
+ * the main one's. */
 static int
 error_log_fd(const server_rec *server, const server_rec *main_server)
 {
     apr_os_file_t fd = -1;
 
-    if (server->error_log == NULL) {
+    if (server->error_log == NULL &&
+        (server->error_fname == NULL || strncasecmp(server->error_fname, "syslog", 6) != 0)) {
         server = main_server;
     }
     if (server->error_log == NULL || apr_os_file_get(&fd, server->error_log) != APR_SUCCESS) {
@@ -365,7 +366,8 @@ post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *
 
     (void)plog;
     cask_process_log_to(cask_logsink_server(), main_server, cask_logsink_level(main_server));
-    main_config->error_log_format = cask_logrecord_format(pconf, ptemp, main_server);
+    main_config->error_log_format = cask_logrecord_format(pconf, ptemp, main_server, false);
+    main_config->syslog_format = cask_logrecord_format(pconf, ptemp, main_server, true);
     status = cask_resolve_config(pconf, ptemp, main_server);
     if (status != OK || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return status;

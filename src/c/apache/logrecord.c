@@ -38,13 +38,14 @@ struct frame {
 
 /* ---- the format ---- */
 
-/* What httpd writes without ErrorLogFormat. */
-#define DEFAULT_FORMAT                                                     \
-    "[%{u}t] [%-m:%-l] [pid %P:tid %{g}T] %7F: %E: [client\\ %a] %M% ,\\ " \
-    "referer:\\ %{Referer}i"
+/* What httpd writes without ErrorLogFormat; syslog has a time of its own. */
+#define TIME_FORMAT "[%{u}t] "
+#define DEFAULT_FORMAT \
+    "[%-m:%-l] [pid %P:tid %{g}T] %7F: %E: [client\\ %a] %M% ,\\ referer:\\ %{Referer}i"
 
 const apr_array_header_t *
-cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server)
+cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_server,
+                      bool for_syslog)
 {
     const command_rec *command = ap_find_command("ErrorLogFormat", core_module.cmds);
     core_server_config *core = apr_pcalloc(ptemp, sizeof(*core));
@@ -63,7 +64,8 @@ cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *main_ser
     }
     ap_set_core_module_config(configs, core);
     server->module_config = configs;
-    if (command->AP_TAKE2(&parms, NULL, DEFAULT_FORMAT, NULL) != NULL) {
+    if (command->AP_TAKE2(&parms, NULL, for_syslog ? DEFAULT_FORMAT : TIME_FORMAT DEFAULT_FORMAT,
+                          NULL) != NULL) {
         return NULL;
     }
     return core->error_log_format;

@@ -12,12 +12,14 @@
 #include <httpd.h>
 #include <apr_tables.h>
 
+#include <stdbool.h>
+
 #include "platform/log.h"
 
 /* The format that httpd uses where ErrorLogFormat is not set, parsed by httpd; for post_config.
  * NULL: this httpd would not. */
 const apr_array_header_t *cask_logrecord_format(apr_pool_t *pconf, apr_pool_t *ptemp,
-                                                server_rec *main_server);
+                                                server_rec *main_server, bool for_syslog);
 /* Writes the record; levels have been looked at. r may be NULL. default_format: from
  * cask_logrecord_format(). file: NULL or the place, NUL-terminated. 0, or an errno: nothing was
  * written. */

@@ -88,7 +88,10 @@ write_record(const server_rec *server, request_rec *r, const struct cask_log_rec
     if ((verdict == ALLOWED_BY_US || record->text_len > SHORT_LINE ||
          !cask_logtext_is_plain(record->text, record->text_len)) &&
         main_config != NULL &&
-        cask_logrecord_write(server, r, main_config->error_log_format, record, file) == 0) {
+        cask_logrecord_write(server, r,
+                             server->error_log != NULL ? main_config->error_log_format
+                                                       : main_config->syslog_format,
+                             record, file) == 0) {
         return;
     }
     /* The functions behind the macros; they look at the level themselves. */

@@ -70,7 +70,7 @@ cask_logline_encode(struct cask_buf *line, const struct cask_log_record *record)
 /* "[Fri Nov 21 08:10:11.123456 2025] [wsgi:notice] [pid 123] " as httpd's default ErrorLogFormat.
  */
 static size_t
-put_prefix(char *out, size_t size, enum cask_log_level level, pid_t pid)
+put_prefix(char *out, size_t size, enum cask_log_level level, pid_t pid, bool for_syslog)
 {
     int64_t now_us = cask_clock_wall_us();
     time_t seconds = (time_t)(now_us / CASK_CLOCK_SECOND);
@@ -82,6 +82,10 @@ put_prefix(char *out, size_t size, enum cask_log_level level, pid_t pid)
     (void)localtime_r(&seconds, &tm);
     (void)strftime(day, sizeof(day), "%a %b %d %H:%M:%S", &tm);
     (void)strftime(year, sizeof(year), "%Y", &tm);
+    if (for_syslog) { /* which has a time of its own */
+        len = snprintf(out, size, "[wsgi:%s] [pid %ld] ", cask_log_level_name(level), (long)pid);
+        return len > 0 && (size_t)len < size ? (size_t)len : 0;
+    }
     len = snprintf(out, size, "[%s.%06d %s] [wsgi:%s] [pid %ld] ", day,
                    (int)(now_us % CASK_CLOCK_SECOND), year, cask_log_level_name(level), (long)pid);
     return len > 0 && (size_t)len < size ? (size_t)len : 0;
@@ -168,7 +172,7 @@ cask_logline_write(int fd, enum cask_log_level level, pid_t pid, const char *tex
     batch.fd = fd;
     batch.level = level;
     batch.len = 0;
-    batch.prefix_len = fd >= 0 ? put_prefix(batch.prefix, sizeof(batch.prefix), level, pid) : 0;
+    batch.prefix_len = put_prefix(batch.prefix, sizeof(batch.prefix), level, pid, fd < 0);
     batch.size = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? sizeof(batch.text)
                                                                                : PIPE_SIZE;
     for (;;) {

@@ -97,7 +97,10 @@ cask_spawn_supervisor(int (*run)(void *context), void *context, int log_fd, int 
     }
     if (pid == 0) {
         cask_process_begin(CASK_ROLE_SUPERVISOR);
-        closelog(); /* its socket is closed below */
+        closelog(); /* its socket is closed below; httpd's facility stays */
+#ifdef __GLIBC__
+        program_invocation_short_name = (char[]){"mod_cask"}; /* in syslog, now */
+#endif
         open_null(STDIN_FILENO);
         open_null(STDOUT_FILENO);
         if (log_fd < 0 || dup2(log_fd, STDERR_FILENO) < 0) {
