@@ -12,6 +12,7 @@ def flags(environ):
     return {
         "optimize": sys.flags.optimize,
         "debug": __debug__,
+        "seed": os.environ.get("PYTHONHASHSEED"),
         "seeded": sys.flags.hash_randomization,
         "hash": hash("a text of some length"),
         "warnoptions": sys.warnoptions,

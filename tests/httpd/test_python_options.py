@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from harness.site import ENVIRONMENT
 from harness.wait import wait_until
 
 DIRECTIVES = (
@@ -45,6 +46,19 @@ def test_directives_hold_in_both_modes(site):
     assert seen["hash"] == hash_with_seed(7)
     if site.mode == "daemon":
         assert flags(site, "/twin")["hash"] == seen["hash"]
+
+
+def test_environment_counts_too(site, monkeypatch):
+    """Of two levels the higher one; a seed of a directive beats that of the environment."""
+    for name, value in (("PYTHONOPTIMIZE", "2"), ("PYTHONHASHSEED", "9")):
+        monkeypatch.setitem(ENVIRONMENT, name, value)
+    site.config.add("WSGIPythonOptimize 1")
+    site.config.add("WSGIPythonHashSeed 7")
+    site.serve("python_options.py")
+    seen = flags(site)
+    assert seen["optimize"] == 2
+    assert seen["hash"] == hash_with_seed(7)
+    assert seen["seed"] == ("7" if site.mode == "daemon" else "9")  # for programs it starts
 
 
 def test_without_directives_python_is_as_usual(site):

@@ -5,6 +5,7 @@
 #include <apr_general.h>
 #include <apr_pools.h>
 
+#include "gateway/engine.h"
 #include "unit.h"
 
 #define SECOND INT64_C(1000000)
@@ -39,6 +40,25 @@ test_integer(void)
     CHECK_INT(number, 100);
     CHECK(cask_values_integer("9223372036854775807", 0, INT64_MAX, &number, pool) != NULL ||
           number == INT64_MAX);
+    apr_pool_destroy(pool);
+}
+
+static void
+test_seed(void)
+{
+    static const char *const bad[] = {"", "Random", "-1", "4294967296", "0x1"};
+    apr_pool_t *pool = pool_new();
+    int64_t seed = 77;
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        CHECK_STR(cask_values_seed(bad[i], &seed, pool),
+                  "random, or a whole number from 0 to 4294967295");
+        CHECK_INT(seed, 77);
+    }
+    CHECK(cask_values_seed("4294967295", &seed, pool) == NULL);
+    CHECK_INT(seed, 4294967295);
+    CHECK(cask_values_seed("random", &seed, pool) == NULL);
+    CHECK_INT(seed, CASK_ENGINE_SEED_RANDOM);
     apr_pool_destroy(pool);
 }
 
@@ -167,6 +187,7 @@ test_choice(void)
 
 const struct unit_test unit_tests[] = {
     {"whole numbers", test_integer, 0},
+    {"seeds of hashes", test_seed, 0},
     {"times", test_time, 0},
     {"flags and octal numbers", test_flag_and_octal, 0},
     {"nearest names and messages", test_nearest, 0},

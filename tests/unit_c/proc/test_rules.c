@@ -191,6 +191,34 @@ leave:
     cask_loadlist_free(list);
 }
 
+/* What a process has loaded before must load in a strict start. */
+static void
+test_loadlist_proven(void)
+{
+    const struct cask_spec_app import = {
+        .script = "/i.py", .callable = "", .application_group = ""};
+    const struct cask_spec_app app = {
+        .script = "/i.py", .callable = "app", .application_group = "", .proven = true};
+    struct cask_loadlist *list = NULL;
+    struct cask_loadlist *loaded = NULL;
+    const struct cask_spec_app *apps;
+    size_t count = 0;
+
+    CHECK_INT(cask_loadlist_new(&list, NULL), 0);
+    CHECK_INT(cask_loadlist_new(&loaded, NULL), 0);
+    CHECK(cask_loadlist_add_row(list, &import));
+    CHECK(cask_loadlist_add_row(list, &app));
+    apps = cask_loadlist_apps(list, &count);
+    CHECK(!apps[0].proven && apps[1].proven);
+    cask_loadlist_prove(list, loaded); /* takes nothing away */
+    CHECK(!apps[0].proven && apps[1].proven);
+    CHECK(cask_loadlist_add_row(loaded, &import));
+    cask_loadlist_prove(list, loaded);
+    CHECK(apps[0].proven && apps[1].proven);
+    cask_loadlist_free(loaded);
+    cask_loadlist_free(list);
+}
+
 static void
 test_loadlist_limit(void)
 {
@@ -403,6 +431,7 @@ const struct unit_test unit_tests[] = {
     {"loaded applications, each once", test_loadlist, UNIT_TORTURE},
     {"not too many loaded applications", test_loadlist_limit, 0},
     {"no endless names of loaded applications", test_loadlist_names, 0},
+    {"what was loaded before must load again", test_loadlist_proven, 0},
     {"stale scripts, each once", test_stale, UNIT_TORTURE},
     {"orphans, also those that nobody collects", test_orphans, 0},
     {"lines of a daemon", test_log_lines, 0},
