@@ -31,10 +31,9 @@ enum cask_channel_kind {
     /* httpd's parent → supervisor → daemon */
     CASK_CHANNEL_STOP, /* supervisor: nothing; daemon: u64 µs until it is killed (0: never) */
     /* supervisor → daemon */
-    CASK_CHANNEL_START,  /* u32 generation, row, strict; fds: spec, listener, board, parent watch,
-                            journal */
-    CASK_CHANNEL_DRAIN,  /* u64 µs for running requests, then it stops */
-    CASK_CHANNEL_STACKS, /* fd: write the stacks of all threads there */
+    CASK_CHANNEL_START, /* u32 generation, row, strict; fds: spec, listener, board, parent watch,
+                           journal */
+    CASK_CHANNEL_DRAIN, /* u64 µs for running requests, then it stops */
     /* daemon → supervisor */
     CASK_CHANNEL_SPAWN_FAILED, /* before exec: u32 errno, text step */
     CASK_CHANNEL_HELLO,        /* u32 PY_VERSION_HEX */
@@ -44,6 +43,8 @@ enum cask_channel_kind {
     CASK_CHANNEL_RELOAD,       /* text script, u64 device, inode, size, mtime_ns */
     CASK_CHANNEL_REPLACE,      /* u32 enum cask_channel_reason: start a successor, then drain me */
     CASK_CHANNEL_LEAVING,      /* u32 enum cask_channel_reason: it has begun to stop by itself */
+    /* supervisor → daemon */
+    CASK_CHANNEL_STACKS, /* fd: write the stacks of all threads there */
 };
 
 /* Why a daemon wants to go. Text: cask_channel_reason_text(). */

@@ -42,7 +42,7 @@ class Daemon:
         elif number == signal.SIGUSR2:
             self.say(REPLACE, struct.pack("=I", 1))
         else:
-            self.say(LEAVING, struct.pack("=I", 5))
+            self.say(LEAVING, struct.pack("=I", 8))
             os._exit(0)
 
     def start(self):
