@@ -112,8 +112,7 @@ refuse(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_ty
 
     if (over) {
         apr_brigade_cleanup(bb);
-        APR_BRIGADE_INSERT_TAIL(bb,
-                                ap_bucket_error_create(HTTP_FORBIDDEN, NULL, f->r->pool, list));
+        APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_FORBIDDEN, NULL, f->r->pool, list));
         APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(list));
         rv = ap_pass_brigade(f->r->output_filters, bb);
         apr_brigade_cleanup(bb);
@@ -141,8 +140,7 @@ error(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_typ
     apr_status_t rv = pass_some(f, bb, mode, block, bytes, &over);
 
     if (over) {
-        APR_BRIGADE_INSERT_TAIL(bb,
-                                ap_bucket_error_create(HTTP_FORBIDDEN, NULL, f->r->pool, list));
+        APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(HTTP_FORBIDDEN, NULL, f->r->pool, list));
     }
     return rv;
 }

@@ -60,7 +60,7 @@ take_exit(struct service *self)
     }
     exception = cask_compat_take_exception();
     end_with(self, cask_pyerr_exit_status(exception));
-    Py_DECREF(exception);
+    Py_XDECREF(exception);
     return true;
 }
 
