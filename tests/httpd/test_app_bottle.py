@@ -3,6 +3,8 @@
 
 import pytest
 
+from harness.parts import check_parts
+
 pytestmark = pytest.mark.broad
 
 DATA = bytes(i * 37 % 256 for i in range(120_000))
@@ -88,15 +90,7 @@ def test_errors(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /stream")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/stream")
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH"])

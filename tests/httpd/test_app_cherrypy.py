@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from harness.parts import check_parts
 from harness.wait import wait_until
 
 DATA = bytes(i * 43 % 256 for i in range(90_000))
@@ -82,15 +83,7 @@ def test_files(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /cp/stream")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/cp/stream")
 
 
 def test_authentication_by_the_application(site):

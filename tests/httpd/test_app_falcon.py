@@ -3,6 +3,8 @@
 
 import pytest
 
+from harness.parts import check_parts
+
 DATA = bytes(i * 41 % 256 for i in range(180_000))
 
 
@@ -97,15 +99,7 @@ def test_static_route(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /api/parts")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/api/parts")
 
 
 def test_cookies(site):

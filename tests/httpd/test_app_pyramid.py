@@ -3,6 +3,8 @@
 
 import pytest
 
+from harness.parts import check_parts
+
 DATA = bytes(i * 29 % 256 for i in range(150_000))
 
 
@@ -90,15 +92,7 @@ def test_static_view(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /pyr/stream")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/pyr/stream")
 
 
 def test_logging_by_the_ini_file(site):

@@ -3,6 +3,8 @@
 
 import pytest
 
+from harness.parts import check_parts
+
 
 @pytest.fixture(scope="module")
 def server(module_site):
@@ -69,15 +71,7 @@ def test_upload(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /tg/stream")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/tg/stream")
 
 
 def test_controller_that_fails(site):

@@ -4,6 +4,8 @@ last prerelease runs on Python 3.)"""
 
 import pytest
 
+from harness.parts import check_parts
+
 
 @pytest.fixture(scope="module")
 def server(module_site):
@@ -57,15 +59,7 @@ def test_cookie(site, host):
 
 
 def test_stream(site, host):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /stream", host=host)
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/stream", host)
 
 
 def test_handler_that_fails(site, host):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.parts import check_parts
+
 PROJECT = Path(__file__).parents[1] / "apps" / "django_site"
 
 
@@ -129,16 +131,7 @@ def test_upload_and_download(site, size):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /stream/")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            assert client.nothing_came()
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/stream/")
 
 
 def test_static_files_come_from_httpd(site):

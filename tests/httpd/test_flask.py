@@ -3,6 +3,8 @@
 
 import pytest
 
+from harness.parts import check_parts
+
 DATA = bytes(i * 31 % 256 for i in range(250_000))
 
 pytestmark = pytest.mark.broad
@@ -107,15 +109,7 @@ def test_json(site):
 
 
 def test_stream(site):
-    for number in range(3):
-        site.stage.close_gate(f"part{number}")
-    with site.raw() as client:
-        client.request("GET /shop/stream")
-        assert client.read_head().status == 200
-        for number in range(3):
-            assert client.read_chunk() == b"part %d\n" % number
-            site.stage.open_gate(f"part{number}")
-        assert client.read_chunk() == b""
+    check_parts(site, "/shop/stream")
 
 
 def test_names_beyond_ascii(site):
