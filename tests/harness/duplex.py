@@ -120,8 +120,9 @@ class Receiver:
                 self.buffer = self.buffer[len(data) :]
                 self.left -= len(data)
             elif self.left > 0:
-                self.left -= len(self.buffer[: self.left])
-                self.buffer = self.buffer[2:]
+                passed = len(self.buffer[: self.left])  # of the CR LF behind a chunk
+                self.left -= passed
+                self.buffer = self.buffer[passed:]
             else:
                 line, mark, rest = self.buffer.partition(b"\r\n")
                 if not mark:

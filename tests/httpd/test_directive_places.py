@@ -71,6 +71,7 @@ MAIN = {
     "WSGIPythonOptimize": "1",
     "WSGIPythonPath": "/tmp",
     "WSGIPythonWarnings": "ignore",
+    "WSGIRecordLevels": "Off",
     "WSGIRestrictEmbedded": "Off",
     "WSGIRestrictSignal": "On",
     "WSGIRestrictStdin": "On",

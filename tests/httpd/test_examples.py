@@ -69,6 +69,7 @@ def test_daemon(site, start):
 
 
 @pytest.mark.root
+@pytest.mark.unsanitized(reason="the sanitizers need more address space than memory-limit gives")
 def test_two_users(site, start):
     start("two-users")
     text = site.get("/", host="blog.example.org").text

@@ -204,6 +204,7 @@ def test_vary_keeps_every_name(site):
 # -- bodies ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.unsanitized(reason="the sanitizers keep freed memory for a while")
 def test_long_stream_keeps_nothing(site):
     """What the client has is given back while the reply goes on."""
     workers = [*site.children(), *site.daemons()]

@@ -101,6 +101,7 @@ def answers(site):
 
 
 @pytest.mark.only("embedded", reason="a daemon has no terminal")
+@pytest.mark.unsanitized(reason="it starts httpd without the runtimes")
 def test_with_httpd_x_print_reaches_the_terminal(site):
     """So that a debugger can be used; WSGIRestrictStdout is about servers."""
     site.config.add("WSGIRestrictStdout On")

@@ -78,7 +78,9 @@ unit-c: unit-c-build ## C unit tests under ASan and UBSan
 	$(call unit_run,asan,)
 torture: unit-c-build ## the same while one allocation after the other fails
 	$(call unit_run,asan,--torture)
+# The tests of proc/ start processes and have deadlines; threads meet in the other rooms.
 tsan: unit-c-build-tsan ## C unit tests under ThreadSanitizer
-	$(call unit_run,tsan,)
+	@set -e; for test in $(filter-out %/proc_test_supervisor,$(call unit_binaries,tsan)); do \
+	    echo "== $${test##*/}"; UNIT_CORPUS=$(UNIT_TOP)/tests/corpus $$test; done
 
 include $(UNIT_DIR)fuzz.mk
