@@ -132,8 +132,8 @@ def test_engine_over_a_graceful_restart(fresh_site):
     wait_until(lambda: engine(site)[0])
     old = engine(site)[0]
     site.restart("graceful")
-    site.get("/cp/")
     wait_until(lambda: set(old) <= set(engine(site)[1]), what=site.tail)
+    site.get("/cp/")
     site.stop()
     started, stopped = engine(site)
     assert len(started) == len(set(started)) > len(old)
