@@ -54,6 +54,7 @@ EXCLUDED = {
         "proc/blackbox.c",
         "proc/confine.c",
         "proc/control.c",
+        "proc/environ.c",
         "proc/generation.c",
         "proc/group.c",
         "proc/group_control.c",

@@ -39,6 +39,7 @@ KINDS = {
     "USER": "user",
     "OWNER": "user",
     "GROUP": "group",
+    "ENVIRONMENT": "`NAME=value`",
     "GROUPS": "groups, with commas between them",
 }
 UNSET = ("NULL", "-1", "CASK_ENGINE_SEED_DEFAULT")
@@ -159,6 +160,8 @@ def daemon_option(row: Row) -> str:
     option, _ident, kind, _field, fallback, low, high, help_text = row.words
     value = KINDS[kind].format(low=number_text(low), high=number_text(high))
     default = "" if fallback in UNSET else time_text(fallback)
+    if kind == "FLAG":
+        default = default_text(fallback, kind)
     return f"| `{option}` | {value} | {default} | {sentence(help_text)} |\n"
 
 

@@ -49,6 +49,10 @@ check_group(const struct cask_config_group *group, apr_pool_t *pool)
                            spec->name, group->location, spec->fault);
     }
     check_home(group, pool);
+    if (spec->env_file != NULL && access(spec->env_file, R_OK) != 0) {
+        cask_notice_server(group->server, pool, 118, "group '%s' at %s: env-file '%s': %s",
+                           spec->name, group->location, spec->env_file, strerror(errno));
+    }
     cask_check_access_group(group, spec->home, CASK_ACCESS_SEARCH, pool);
     cask_check_access_group(group, spec->interpreter, CASK_ACCESS_RUN, pool);
     cask_check_access_group(group, spec->engine, CASK_ACCESS_READ, pool);

@@ -42,6 +42,7 @@ enum kind {
     KIND_OWNER,
     KIND_GROUP,
     KIND_GROUPS,
+    KIND_ENVIRONMENT,
 };
 
 enum row_number {
@@ -207,6 +208,14 @@ check_groups(const char *value, apr_pool_t *pool)
     return NULL;
 }
 
+static bool
+is_assignment(const char *value)
+{
+    size_t len = strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+
+    return len > 0 && value[len] == '=' && (value[0] < '0' || value[0] > '9');
+}
+
 /* Sets one option; NULL, or what is allowed instead. */
 static const char *
 set_option(struct cask_group_spec *spec, const struct row *row, const char *value, apr_pool_t *pool)
@@ -261,6 +270,12 @@ set_option(struct cask_group_spec *spec, const struct row *row, const char *valu
     case KIND_GROUP:
         *text = value;
         return check_group(value, pool);
+    case KIND_ENVIRONMENT:
+        if (!is_assignment(value)) {
+            return "NAME=value, the name of letters, digits and '_'";
+        }
+        *text = *text == NULL ? value : apr_pstrcat(pool, *text, "\n", value, NULL);
+        return NULL;
     case KIND_GROUPS:
         *text = value;
         return check_groups(value, pool);
@@ -382,6 +397,7 @@ cask_daemon_options_text(const struct cask_group_spec *spec, size_t row_number,
     case KIND_USER:
     case KIND_OWNER:
     case KIND_GROUP:
+    case KIND_ENVIRONMENT:
     case KIND_GROUPS:
         value = get_text(spec, row);
         break;

@@ -30,6 +30,7 @@
 #include "platform/process.h"
 #include "proc/channel.h"
 #include "proc/confine.h"
+#include "proc/environ.h"
 
 #define SEND_US   (5 * CASK_CLOCK_SECOND)
 #define SAFE_FD   10 /* copies of the channel and the log are put from here on first */
@@ -176,33 +177,6 @@ enter_home(const struct cask_group_spec *spec, const struct cask_cred *cred)
     }
 }
 
-static void
-set_environment(const struct cask_group_spec *spec, const struct cask_cred *cred)
-{
-    static const char *const user_names[] = {"USER", "USERNAME", "LOGNAME"};
-    int error = setenv("HOME", cred->home, 1);
-    char seed[24];
-
-    for (size_t i = 0; i < sizeof(user_names) / sizeof(user_names[0]); i++) {
-        if (error == 0 && getenv(user_names[i]) != NULL) {
-            error = setenv(user_names[i], cred->name, 1);
-        }
-    }
-    if (error == 0 && spec->python_hash_seed >= 0) {
-        (void)snprintf(seed, sizeof(seed), "%lld", (long long)spec->python_hash_seed);
-        error = setenv("PYTHONHASHSEED", seed, 1);
-    }
-    if (error == 0 && spec->lang != NULL) {
-        error = setenv("LANG", spec->lang, 1);
-    }
-    if (error == 0 && spec->locale != NULL) {
-        error = setenv("LC_ALL", spec->locale, 1);
-    }
-    if (error != 0) {
-        spawn_failed(errno, "setting the environment");
-    }
-}
-
 /* What Python takes on its command line; PYTHONOPTIMIZE and the like of the environment count too.
  * `warnings` is a copy that is cut here. Returns the number of arguments. */
 static size_t
@@ -260,6 +234,7 @@ exec_daemon(const struct cask_group_spec *spec)
     struct cask_problem problem = {0};
     struct cask_cred *cred = calloc(1, sizeof(*cred));
     char path[PATH_SIZE];
+    char *variables = NULL;
     const char *step = "";
     int error;
 
@@ -279,6 +254,10 @@ exec_daemon(const struct cask_group_spec *spec)
     if (error != 0) {
         spawn_failed(error, "looking up the user and its groups");
     }
+    error = cask_environ_read_file(spec, &variables);
+    if (error != 0) {
+        spawn_failed(error, "reading the file of env-file=");
+    }
     cask_confine_as_root(spec);
     error = cask_cred_apply(cred, &step); /* keeps (2) */
     if (error != 0) {
@@ -288,7 +267,10 @@ exec_daemon(const struct cask_group_spec *spec)
         (void)umask((mode_t)spec->umask);
     }
     enter_home(spec, cred);
-    set_environment(spec, cred);
+    error = cask_environ_set(spec, cred, variables);
+    if (error != 0) {
+        spawn_failed(error, "setting the environment");
+    }
     error = cask_confine_as_user(spec, &step);
     if (error != 0) {
         spawn_failed(error, step);

@@ -47,6 +47,9 @@ struct cask_group_spec {
     const char *home;         /* NULL: the user's home, or "/" */
     int umask;                /* -1: inherit */
     const char *display_name; /* with %{GROUP} expanded; NULL: leave */
+    int inherit_environment;
+    const char *env_file;
+    const char *environment; /* lines of NAME=value; NULL: none */
     const char *lang;
     const char *locale;
     /* Python */
