@@ -19,6 +19,10 @@ def pid_of(site, at=""):
     return site.get(f"{at}/process").json()["pid"]
 
 
+def sockets_of_groups(site):
+    return [p for p in (site.root / "run").iterdir() if p.is_socket() and p.suffix == ".sock"]
+
+
 @pytest.mark.broad
 def test_killed_daemon_is_replaced(site):
     site.serve("gateway.py")
@@ -165,8 +169,7 @@ def test_restart_leaves_nothing_of_earlier_generations(site, kind):
     assert pid_of(site) not in before
     wait_until(lambda: len(site.daemons()) == 2)
     assert len(site.supervisors()) == 1
-    sockets = [p for p in (site.root / "run").iterdir() if p.is_socket()]
-    assert len(sockets) == 1
+    assert len(sockets_of_groups(site)) == 1
 
 
 def test_graceful_under_load(site):
@@ -213,8 +216,7 @@ def test_graceful_with_a_changed_configuration(site):
     wait_until(lambda: not procs.alive(old), 20, "the removed group's daemon is gone")
     wait_until(lambda: len(site.daemons()) == 4, 20, lambda: f"{site.daemons()}")
     site.get("/old/one", 404)
-    sockets = [p for p in (site.root / "run").iterdir() if p.is_socket()]
-    assert len(sockets) == 2
+    assert len(sockets_of_groups(site)) == 2
 
 
 def test_log_rotation(site):
