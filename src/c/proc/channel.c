@@ -130,7 +130,7 @@ cask_channel_receive(int fd, char *buffer, struct cask_channel_message *ret_mess
     }
     memcpy(&header, buffer, sizeof(header));
     if (header.magic != CHANNEL_MAGIC || header.kind < CASK_CHANNEL_GROUP ||
-        header.kind > CASK_CHANNEL_LEAVING) {
+        header.kind > CASK_CHANNEL_LAST) {
         goto defect;
     }
     message.kind = (enum cask_channel_kind)header.kind;
