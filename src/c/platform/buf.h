@@ -21,11 +21,12 @@ int cask_buf_reserve(struct cask_buf *buf, size_t extra);
 int cask_buf_add(struct cask_buf *buf, const void *data, size_t len);
 /* Marks len bytes at begin as read; an emptied buffer starts again at 0. */
 void cask_buf_consume(struct cask_buf *buf, size_t len);
-/* The unread byte at offset; NULL in a buffer that never held any. */
+/* The unread byte at offset, to be read. Never NULL, so that memchr() and memcpy() may have it with
+ * a length of 0: an empty text in a buffer that never held anything. */
 static inline char *
 cask_buf_at(const struct cask_buf *buf, size_t offset)
 {
-    return buf->data != NULL ? buf->data + buf->begin + offset : NULL;
+    return buf->data != NULL ? buf->data + buf->begin + offset : (char *)"";
 }
 static inline size_t
 cask_buf_len(const struct cask_buf *buf)

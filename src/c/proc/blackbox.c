@@ -37,16 +37,23 @@ append(char *out, size_t size, size_t *used, const char *format, ...)
     }
 }
 
+static bool
+stack_was_full(const struct cask_blackbox *box)
+{
+    struct cask_journal_crash crash;
+
+    if (box->journal == NULL) {
+        return false;
+    }
+    crash = cask_journal_crashed(box->journal);
+    return crash.signal_number == SIGSEGV && crash.stack_full;
+}
+
 /* What stands in brackets behind a signal's number. */
 static const char *
 signal_note(const struct cask_blackbox *box, int number)
 {
-    struct cask_journal_crash crash = {.signal_number = 0};
-
-    if (box->journal != NULL) {
-        crash = cask_journal_crashed(box->journal);
-    }
-    if (number == SIGSEGV && crash.signal_number == SIGSEGV && crash.stack_full) {
+    if (number == SIGSEGV && stack_was_full(box)) {
         return "Segmentation fault: the C stack of a thread was full, see stack-size";
     }
     if (number == SIGKILL && box->cpu_time_up) {

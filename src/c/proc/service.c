@@ -41,6 +41,7 @@
 struct service {
     const struct cask_engine_ops *ops; /* [init] */
     struct cask_daemon_boot *boot;     /* [init] the channel is the keeper's */
+    struct cask_app *apps;             /* [init] the scripts, boot->spec->n_apps of them */
     struct cask_engine *engine;        /* [init] */
     pthread_t main_thread;             /* [init] */
     int wake[2];                       /* [init] [0] readable: the scripts' time is over */
@@ -261,10 +262,16 @@ service_new(const struct cask_engine_ops *ops, struct cask_daemon_boot *boot)
 {
     struct service *self = calloc(1, sizeof(*self));
 
-    if (self != NULL) {
-        self->ops = ops;
-        self->boot = boot;
-        self->main_thread = pthread_self();
+    if (self == NULL) {
+        return NULL;
+    }
+    self->ops = ops;
+    self->boot = boot;
+    self->main_thread = pthread_self();
+    self->apps = make_apps(boot->spec);
+    if (self->apps == NULL) {
+        free(self);
+        return NULL;
     }
     return self;
 }
@@ -273,9 +280,8 @@ int
 cask_service_main(const struct cask_engine_ops *ops, struct cask_daemon_boot *boot)
 {
     struct service *self = service_new(ops, boot);
-    struct cask_app *apps = make_apps(boot->spec);
     struct cask_problem problem = {0};
-    int error = self != NULL && apps != NULL
+    int error = self != NULL
                     ? start(self, &problem)
                     : cask_problem_set(&problem, ENOMEM, 431, "group '%s'", boot->spec->name);
     int status;
@@ -291,7 +297,7 @@ cask_service_main(const struct cask_engine_ops *ops, struct cask_daemon_boot *bo
         cask_log_problem(&problem);
         return 1;
     }
-    status = ops->run(self->engine, apps, boot->spec->n_apps, self->wake[0]);
+    status = ops->run(self->engine, self->apps, boot->spec->n_apps, self->wake[0]);
     (void)!write(self->ended[1], "", 1);
     if (ops->stop(self->engine, cask_clock_deadline(boot->spec->shutdown_timeout_us)) != 0) {
         cask_log(409, "group '%s': Python of process %ld did not end in time", name_of(self),

@@ -204,18 +204,22 @@ add_flags(const struct cask_group_spec *spec, char *warnings, char **arguments)
     return n;
 }
 
-static _Noreturn void
-run_python(const struct cask_group_spec *spec, char *boot_path)
+/* NULL without memory. Never freed: execv() follows, or the end of the process. */
+static char **
+command_line(const struct cask_group_spec *spec, char *boot_path)
 {
     char *warnings = strdup(spec->python_warnings != NULL ? spec->python_warnings : "");
-    char **arguments = NULL;
+    char **arguments;
     size_t n = 1;
 
-    if (warnings != NULL) { /* two arguments for a filter, which is a character at least */
-        arguments = calloc(2 * strlen(warnings) + ARGUMENTS, sizeof(char *));
+    if (warnings == NULL) {
+        return NULL;
     }
+    /* two arguments for a filter, which is a character at least */
+    arguments = calloc(2 * strlen(warnings) + ARGUMENTS, sizeof(char *));
     if (arguments == NULL) {
-        spawn_failed(ENOMEM, "preparing the start");
+        free(warnings);
+        return NULL;
     }
     arguments[0] = (char *)spec->interpreter; /* virtual environments are found by it */
     n += add_flags(spec, warnings, arguments + 1);
@@ -223,6 +227,17 @@ run_python(const struct cask_group_spec *spec, char *boot_path)
     arguments[n++] = (char *)spec->engine;
     arguments[n++] = (char *)spec->package_dir;
     arguments[n] = NULL;
+    return arguments;
+}
+
+static _Noreturn void
+run_python(const struct cask_group_spec *spec, char *boot_path)
+{
+    char **arguments = command_line(spec, boot_path);
+
+    if (arguments == NULL) {
+        spawn_failed(ENOMEM, "preparing the start");
+    }
     (void)execv(spec->interpreter, arguments);
     spawn_failed(errno, spec->interpreter);
 }
