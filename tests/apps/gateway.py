@@ -355,6 +355,19 @@ def write_text(environ, start_response):
     return []
 
 
+def write_empty(environ, start_response):
+    """The head is settled, but nothing of it has left."""
+    put = start_response("200 OK", TEXT)
+    put(b"")
+    if environ["QUERY_STRING"] == "raise":
+        raise ValueError("after an empty write")
+    try:
+        start_response("201 Created", TEXT)
+    except RuntimeError as error:
+        put(str(error).encode())
+    return [b"!"]
+
+
 def write_then_raise(environ, start_response):
     start_response("200 OK", TEXT)(b"begun\n")
     raise ValueError("after write")
@@ -640,6 +653,18 @@ def errors(environ, start_response):
     stream.write("errors: no line end")
     stream.flush()
     stream.write("errors: tail at the end of the request")
+    start_response("200 OK", TEXT)
+    return [b"ok"]
+
+
+def errors_of_a_thread(environ, start_response):
+    def work():
+        print("errors: by a thread", file=environ["wsgi.errors"])
+        print("errors: printed by a thread")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
     start_response("200 OK", TEXT)
     return [b"ok"]
 

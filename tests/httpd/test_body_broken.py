@@ -102,6 +102,7 @@ def test_error_everywhere(site, case):
 
 def let_through(site, case):
     mark = site.logs.mark()
+    before = len((site.root / "logs" / "access.log").read_text().splitlines())
     with site.raw() as client:
         start(client, f"/raises/{case.name}", case.framing)
         case.act(client, case.framing)
@@ -112,6 +113,9 @@ def let_through(site, case):
         assert client.read_to_end() == b""
     site.stage.wait_notes("body", ["reading", case.error])
     wait_until(lambda: ours(site, mark))
+    logged = site.root / "logs" / "access.log"
+    wait_until(lambda: len(logged.read_text().splitlines()) > before)
+    assert f'HTTP/1.1" {case.status or 499} ' in logged.read_text().splitlines()[before]
     assert [entry.level for entry in ours(site, mark)] == ["info"], ours(site, mark)
 
 

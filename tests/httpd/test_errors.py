@@ -37,6 +37,18 @@ def test_lines_go_to_the_log_of_the_virtual_host(site):
         site.logs.expect(found)
 
 
+def test_lines_of_a_thread_of_the_application(site):
+    """It serves no request: its lines go to the log of the server that defines the group."""
+    mark = site.logs.mark()
+    site.get("/errors-of-a-thread", host="a.test")
+    found = site.wait_log("by a thread", count=2, mark=mark)
+    assert [e.text[e.text.index("errors:") :] for e in found] == [
+        "errors: by a thread", "errors: printed by a thread"
+    ]  # fmt: skip
+    assert {(e.file, e.level) for e in found} == {("error.log", "error")}
+    assert "[client" not in found[0].text
+
+
 def test_odd_lines(site):
     mark = site.logs.mark()
     seen = site.get("/errors-odd", host="a.test").json()

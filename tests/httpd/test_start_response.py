@@ -91,6 +91,8 @@ def test_last_modified_and_etag_arrive(site):
     reply = start(site, headers=sent)
     assert reply.header("Last-Modified") == sent[0][1]
     assert reply.header("ETag") == '"x"'
+    for odd in ("Fri, 01 Jan 2100 00:00:00 GMT", "yesterday"):
+        assert start(site, headers=[("Last-Modified", odd)]).header("Last-Modified") == odd
 
 
 def test_date_and_server_are_httpds(site):
@@ -242,3 +244,10 @@ def test_start_response_in_the_generator(site):
 def test_write_of_text(site):
     with site.expects_traceback("TypeError"):
         site.get("/write-text", 500)
+
+
+def test_empty_write_settles_the_head(site):
+    """Nothing has left yet: a failure is a 500, not half a reply."""
+    assert site.get("/write-empty").text == "start_response(): headers have been sent already!"
+    with site.expects_traceback("ValueError: after an empty write"):
+        site.get("/write-empty?raise", 500)

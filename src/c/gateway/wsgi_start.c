@@ -80,7 +80,11 @@ write_call(PyObject *object, PyObject *data)
         PyErr_Format(PyExc_TypeError, "write() takes bytes, not %s", Py_TYPE(data)->tp_name);
         return NULL;
     }
-    if (cask_wsgi_reply_add(call, data) != 0 || cask_wsgi_reply_send(call, true) != 0) {
+    if (cask_wsgi_reply_add(call, data) != 0) {
+        return NULL;
+    }
+    /* Without a byte only the head is settled: the application may still fail with a 500. */
+    if (PyBytes_GET_SIZE(data) > 0 && cask_wsgi_reply_send(call, true) != 0) {
         return NULL;
     }
     Py_RETURN_NONE;
