@@ -22,7 +22,7 @@ def application(environ, start_response):
         return [b"ok"]
     start_response("200 OK", [])
     if kind == "pieces":
-        return (b"x" for _ in range(int(count)))
+        return (time.sleep(0.002) or b"x" for _ in range(int(count)))
     return [b"y" * int(count)]
 """
 
