@@ -45,7 +45,8 @@ enum cask_channel_kind {
     CASK_CHANNEL_LEAVING,      /* u32 enum cask_channel_reason: it has begun to stop by itself */
     /* supervisor → daemon */
     CASK_CHANNEL_STACKS, /* fd: write the stacks of all threads there */
-    CASK_CHANNEL_LAST = CASK_CHANNEL_STACKS, /* greater ones are refused */
+    /* greater ones are refused */
+    CASK_CHANNEL_LAST = CASK_CHANNEL_STACKS,
 };
 
 /* Why a daemon wants to go. Text: cask_channel_reason_text(). */
