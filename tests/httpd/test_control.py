@@ -35,6 +35,12 @@ class Control:
         self.path = site.root / "run" / "control"
         site.config.add(f"WSGIControlSocket {self.path}")
 
+    def serve(self, *words, **more):
+        """As the site's; socket and processes are there a moment after httpd listens."""
+        path = self.site.serve(*words, **more)
+        assert self.run("status", "--wait", "20").returncode == 0
+        return path
+
     def run(self, *words, user=None):
         command = [COMMAND, *words, "--control", str(self.path)]
         return subprocess.run(
@@ -58,7 +64,7 @@ def write(site, word, name="website.py"):
 
 
 def test_status(site, control):
-    site.serve("gateway.py", group_options={"processes": 2, "threads": 3})
+    control.serve("gateway.py", group_options={"processes": 2, "threads": 3})
     site.stage.close_gate()
     thread = threading.Thread(target=lambda: site.get("/gate", timeout=60))
     thread.start()
@@ -82,7 +88,7 @@ def test_status(site, control):
 
 def test_reload_waits_for_the_new_code(site, control):
     site.logs.allow("CASK0423")
-    site.serve(write(site, "old"))
+    control.serve(write(site, "old"))
     assert site.get("/").text == "old"
     before = control.status()["main"]["generation"]
     write(site, "new")
@@ -95,7 +101,7 @@ def test_reload_waits_for_the_new_code(site, control):
 def test_broken_deploy_keeps_the_old_code(site, control):
     """Exit status 1 and the traceback; the old generation serves; the next good one recovers."""
     site.logs.allow("CASK0422|CASK0423|Traceback|File|no_such_module|ModuleNotFound|^.*import")
-    path = site.serve(write(site, "old"))
+    path = control.serve(write(site, "old"))
     site.get("/")
     path.write_text("import no_such_module\n")
     result = control.run("reload", "main")
@@ -112,7 +118,7 @@ def test_broken_deploy_keeps_the_old_code(site, control):
 
 def test_stop_and_start_again(site, control):
     site.logs.allow("CASK0709|CASK0423")
-    site.serve(write(site, "old"))
+    control.serve(write(site, "old"))
     site.get("/")
     pids = site.group_pids("main")
     assert control.run("stop", "main").returncode == 0
@@ -125,7 +131,7 @@ def test_stop_and_start_again(site, control):
 
 
 def test_stacks(site, control):
-    site.serve("gateway.py", group_options={"threads": 2})
+    control.serve("gateway.py", group_options={"threads": 2})
     site.stage.close_gate()
     thread = threading.Thread(target=lambda: site.get("/gate", timeout=60))
     thread.start()
@@ -168,7 +174,7 @@ def test_who_may(site, control):
 
 
 def test_mistakes(site, control):
-    site.serve("hello.py")
+    control.serve("hello.py")
     assert "no such daemon group" in control.run("reload", "nobody").stderr
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(control.path))
@@ -189,7 +195,7 @@ def test_mistakes(site, control):
 
 def test_silent_clients_do_not_keep_others_out(site, control):
     """A client that says nothing, and one that takes nothing, cost their own time only."""
-    site.serve("hello.py")
+    control.serve("hello.py")
     silent = [socket.socket(socket.AF_UNIX) for _ in range(8)]
     for client in silent:
         client.connect(str(control.path))
@@ -202,7 +208,7 @@ def test_silent_clients_do_not_keep_others_out(site, control):
 
 def test_socket_outlives_a_graceful_restart_and_goes_at_the_end(site, control):
     site.logs.allow("CASK0423")
-    site.serve("hello.py")
+    control.serve("hello.py")
     assert stat.S_ISSOCK(control.path.stat().st_mode)
     site.restart("graceful")
     assert control.status()["main"]["state"] in ("READY", "STARTING")
