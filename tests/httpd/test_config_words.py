@@ -167,6 +167,29 @@ def test_names_that_are_expanded_are_not_told(site: Site) -> None:
     assert "CASK0112" not in result.stderr
 
 
+VAIN = {
+    ("application-group=x", "WSGIFreeThreading Off"): "WSGIFreeThreading has no effect",
+    ("process-group=a application-group=x", "WSGIFreeThreading On"): "for whole processes",
+    ("application-group=%{GLOBAL}", "WSGIPerInterpreterGIL On"): "no effect on the main",
+    ("process-group=%{GLOBAL}", "WSGIFreeThreading Off"): "",
+    ("application-group=%{GLOBAL}", "WSGIPerInterpreterGIL Off"): "",
+    ("", "WSGIPerInterpreterGIL On"): "",
+}
+
+
+@pytest.mark.parametrize("words", VAIN)
+def test_values_that_no_interpreter_can_have_are_told(site: Site, words: tuple[str, str]) -> None:
+    line = site.config.text().count("\n") + 1
+    site.config.add(SECTION.format(*words))
+    result = site.check()
+    assert result.returncode == 0, result.stderr
+    told = [entry for entry in result.stderr.splitlines() if "CASK0138" in entry]
+    assert len(told) == (1 if VAIN[words] else 0)
+    for entry in told:
+        assert f"<WSGIInterpreterOptions at {site.conf_file}:{line}: " in entry
+        assert VAIN[words] in entry
+
+
 def test_the_user_that_is_suggested_exists() -> None:
     assert pwd.getpwnam("daemon")
 

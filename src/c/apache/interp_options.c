@@ -82,11 +82,31 @@ refuse_strangers(cmd_parms *cmd)
     return NULL;
 }
 
+/* Values that no interpreter of the section can have. */
+static void
+remark_vain(const cmd_parms *cmd, const struct cask_interp_layer *layer)
+{
+    if (layer->application_group == NULL) {
+        return;
+    }
+    if (layer->values.free_threading >= 0) {
+        cask_config_remark(cmd, 138,
+                           "WSGIFreeThreading has no effect with application-group=, it is for "
+                           "whole processes; give process-group= alone, or nothing");
+    }
+    if (layer->values.per_interpreter_gil == 1 && *layer->application_group == '\0') {
+        cask_config_remark(cmd, 138,
+                           "WSGIPerInterpreterGIL has no effect on the main interpreter; give "
+                           "another application-group=");
+    }
+}
+
 const char *
 cask_interp_options_section(cmd_parms *cmd, void *dir, const char *line)
 {
     struct cask_config_main *main_config = cask_config_main();
     struct cask_interp_layer layer = {.values = cask_interp_settings_unset()};
+    const cmd_parms section = *cmd; /* the walk leaves cmd at the last line of the section */
     const char *wrong = ap_check_cmd_context(cmd, GLOBAL_ONLY);
     const char *end = strrchr(line, '>');
 
@@ -108,5 +128,8 @@ cask_interp_options_section(cmd_parms *cmd, void *dir, const char *line)
     wrong = ap_walk_config(cmd->directive->first_child, cmd, cmd->context);
     main_config->open_layer = NULL;
     *(struct cask_interp_layer *)apr_array_push(main_config->interp_layers) = layer;
+    if (wrong == NULL) {
+        remark_vain(&section, &layer);
+    }
     return wrong;
 }

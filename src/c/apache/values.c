@@ -174,13 +174,14 @@ cask_values_octal(const char *text, int *ret_number)
     return NULL;
 }
 
-/* Reads digits, perhaps with a '.' and more digits behind them, as millionths; -1 when there is no
+/* Reads digits with perhaps a '.' among them, before or behind, as millionths; -1 when there is no
  * number or it does not fit. Digits behind the sixth are dropped. */
 static int64_t
 read_millionths(const char **text)
 {
     const char *rest = *text;
-    int64_t whole = read_digits(&rest, 10);
+    bool bare = rest[0] == '.' && apr_isdigit(rest[1]); /* ".5", as mod_wsgi takes it */
+    int64_t whole = bare ? 0 : read_digits(&rest, 10);
     int64_t scale = CASK_CLOCK_SECOND;
     int64_t number;
 
@@ -190,9 +191,6 @@ read_millionths(const char **text)
     number = whole * CASK_CLOCK_SECOND;
     if (*rest == '.') {
         rest++;
-        if (*rest < '0' || *rest > '9') {
-            return -1;
-        }
         for (; *rest >= '0' && *rest <= '9'; rest++) {
             scale /= 10;
             number += scale * (*rest - '0');
