@@ -241,6 +241,27 @@ def test_conditions_are_the_applications_own_matter_elsewhere(site):
     assert site.get("/plain/text?5", headers=headers).text == "the s"
 
 
+@pytest.mark.parametrize("at", ["/plain", "/kernel", "/headers"])
+@pytest.mark.parametrize(
+    "header",
+    ["X-None: 1", "Range: bytes=2-3", "Range: bytes=100-", 'If-None-Match: "v1"',
+     'If-Match: "v2"'],
+)  # fmt: skip
+def test_head_says_what_get_says(site, at, header):
+    """Whoever asks first whether a download can be resumed gets the truth."""
+    httpds = ("Date", "Connection", "Upgrade", "Transfer-Encoding")
+    heads = []
+    with site.raw() as client:
+        for method in ("GET", "HEAD"):
+            client.request(f"{method} {at}/file?data.txt&etag", header)
+            reply = client.read_reply(head_only=method == "HEAD")
+            said = [h for h in reply.headers if h[0] not in httpds]
+            heads.append((reply.status, said))
+        client.request("GET /plain/text?5")
+        assert client.read_reply().body == b"the s"
+    assert heads[0] == heads[1]
+
+
 # -- files that change -----------------------------------------------------------------------------
 
 

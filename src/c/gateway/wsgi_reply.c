@@ -62,6 +62,12 @@ cask_wsgi_reply_reap(struct cask_gate *gate)
     }
 }
 
+static bool
+is_head(const struct cask_wsgi_call *call)
+{
+    return (call->exchange->request->flags & CASK_REQUEST_HEAD) != 0;
+}
+
 int
 cask_wsgi_reply_commit(struct cask_wsgi_call *call, int64_t length)
 {
@@ -77,8 +83,7 @@ cask_wsgi_reply_commit(struct cask_wsgi_call *call, int64_t length)
         return -1;
     }
     reply->committed = true;
-    reply->no_body = (call->exchange->request->flags & CASK_REQUEST_HEAD) != 0 ||
-                     head->status == 204 || head->status == 304;
+    reply->no_body = is_head(call) || head->status == 204 || head->status == 304;
     reply->length = head->content_length;
     if (head->status == 204) {
         reply->length = -1;
@@ -321,7 +326,8 @@ cask_wsgi_reply_send_file(struct cask_wsgi_call *call, int fd, int64_t offset, i
     }
     state = cask_gil_drop();
     status = send_pieces(call);
-    if (status == 0 && length > 0 && !call->reply.no_body) {
+    /* Also for HEAD: httpd says what it would say of the file, and leaves out the bytes. */
+    if (status == 0 && length > 0 && (!call->reply.no_body || is_head(call))) {
         status = exchange->reply_ops->send_file(exchange->reply, fd, offset, length,
                                                 &call->reply_problem);
         (void)note_status(call, status);
