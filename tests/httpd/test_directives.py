@@ -258,16 +258,18 @@ def application(environ, start_response):
 @pytest.mark.only("daemon", reason="sockets of daemon groups")
 @pytest.mark.parametrize("prefix", ["relative/name", "absolute"])
 def test_socket_prefix(site, prefix):
-    """Where the groups' sockets lie; a relative prefix is taken from ServerRoot."""
+    """Where the sockets lie, the groups' and the control socket; a relative prefix is taken from
+    ServerRoot."""
     folder = site.root / "relative"
     folder.mkdir()
     value = f"{folder}/name" if prefix == "absolute" else prefix
     site.config.add(f"WSGISocketPrefix {value}")
     site.serve("hello.py")
     assert site.get("/").text == "hello\n"
-    sockets = [path for path in folder.iterdir() if path.is_socket()]
-    assert len(sockets) == 1
-    assert sockets[0].name.startswith(f"name.{site.pid}.")
+    names = sorted(path.name for path in folder.iterdir() if path.is_socket())
+    assert len(names) == 2
+    assert names[0].startswith(f"name.{site.pid}.")
+    assert names[1] == "name.control"
     assert [path for path in (site.root / "run").iterdir() if path.is_socket()] == []
 
 
