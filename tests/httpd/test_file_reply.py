@@ -256,6 +256,8 @@ def test_head_says_what_get_says(site, at, header):
             client.request(f"{method} {at}/file?data.txt&etag", header)
             reply = client.read_reply(head_only=method == "HEAD")
             said = [h for h in reply.headers if h[0] not in httpds]
+            if reply.status >= 400:  # httpd gives the length of its pages for GET only
+                said = [h for h in said if h[0] != "Content-Length"]
             heads.append((reply.status, said))
         client.request("GET /plain/text?5")
         assert client.read_reply().body == b"the s"
