@@ -37,7 +37,7 @@
 #define STACKS_LIMIT (1024u * 1024u) /* of all processes of a group */
 #define BACKLOG      16
 #define TALK_US      (10 * CASK_CLOCK_SECOND)   /* to send the line, to take the answer */
-#define STACKS_US    (3 * CASK_CLOCK_SECOND)    /* for processes to write theirs */
+#define STACKS_US    (10 * CASK_CLOCK_SECOND)   /* for processes to write theirs */
 #define RELOAD_US    (3600 * CASK_CLOCK_SECOND) /* startup-timeout is the real limit */
 
 /* What a client is waiting for. */
@@ -291,6 +291,10 @@ give_stacks(struct client *self)
 
     cask_loop_unwatch(self->control->loop, self->pipe_fd);
     cask_net_close(&self->pipe_fd);
+    if (cask_buf_len(&self->in) == 0) {
+        refuse(self, "no process has answered");
+        return;
+    }
     if (cask_buf_add(&self->in, &end, 1) != 0) {
         set_deadline(self, 0);
         return;

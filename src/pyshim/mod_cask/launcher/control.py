@@ -25,7 +25,7 @@ USUAL = tuple(
 
 VARIABLE = "MOD_CASK_CONTROL"
 POLL_SECONDS = 0.1
-TALK_SECONDS = 15.0
+TALK_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
