@@ -118,5 +118,29 @@ def test_clients_cannot_make_interpreters(site: Site, host: str) -> None:
         assert reply["mod_wsgi.application_group"] == f"localhost:{site.port}{tail}"
 
 
+CHOOSERS = {
+    "a directory": "<Directory {apps}>\nWSGICallableObject app\n</Directory>",
+    "a location": "<Location /one>\nWSGICallableObject app\n</Location>",
+    "a variable": "WSGICallableObject %{{ENV:CALL}}\nSetEnv CALL app",
+    "a dispatch script": "WSGIDispatchScript {apps}/dispatch.py",
+}
+
+
+@pytest.mark.parametrize("chooser", CHOOSERS)
+def test_loading_early_does_not_miss_a_callable_that_is_chosen_late(
+    fresh_site: Site, chooser: str
+) -> None:
+    """The script is loaded before the first request all the same; the checks of the log at the end
+    would see a complaint."""
+    site = fresh_site
+    site.write_app("dispatch.py", "def callable_object(environ):\n    return 'app'\n")
+    app = site.write_app("app.py", APP.replace("def application", "def app") + "print('loaded')\n")
+    site.add_app(app, at="/one", **{} if site.mode == "daemon" else {"process-group": "%{GLOBAL}"})
+    site.config.add(CHOOSERS[chooser].format(apps=site.apps))
+    with site.expects_log("loaded"):
+        site.start()
+    assert site.get("/one").json()["callable"] == "application"
+
+
 def test_only_whole_values_expand(site: Site) -> None:
     assert site.get("/part").json()["mod_wsgi.application_group"] == "a-%{SERVER}"

@@ -167,6 +167,8 @@ struct cask_config_main {
                                                   empty = Python starts in child_init */
     bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
     bool asks_scripts;  /* so does a script that httpd asks */
+    bool callables_vary; /* directories or dispatch scripts choose callables: what an alias leads to
+                            is not known before a request */
     const char *embedded_warnings; /* python_warnings, a line each; NULL: none */
     /* objects of other files of this room, theirs to fill */
     const apr_array_header_t *error_log_format; /* logrecord.c */

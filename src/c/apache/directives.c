@@ -160,6 +160,10 @@ parse_scope(cmd_parms *cmd, void *dir, const char *value)
 {
     struct cask_config_dir *config = dir;
 
+    if (rows[(size_t)cmd->info].offset == offsetof(struct cask_config_scope, callable_object) &&
+        cmd->path != NULL && cask_config_is_startup(cmd)) {
+        cask_config_main()->callables_vary = true;
+    }
     return set_value(cmd, &config->scope, value);
 }
 

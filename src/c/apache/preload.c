@@ -22,7 +22,8 @@ struct line {
     unsigned order;
     const char *process_group; /* "": httpd's children */
     const server_rec *server;
-    struct cask_spec_app app;
+    bool is_import;
+    struct cask_spec_app app; /* callable "": load the script, ask for none */
 };
 
 static int
@@ -34,12 +35,28 @@ compare_lines(const void *left, const void *right)
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
+/* The callable that requests for the alias want; "" when it can differ from request to request. */
+static const char *
+callable_of(const struct cask_config_alias *alias)
+{
+    struct cask_config_scope scope;
+    const char *callable = alias->callable_object;
+
+    if (callable == NULL && cask_config_main()->callables_vary) {
+        return "";
+    }
+    if (callable == NULL) {
+        cask_config_scope_of(cask_config_of_server_level(alias->server), &scope);
+        callable = scope.callable_object;
+    }
+    return cask_expand_is_literal(callable) ? callable : "";
+}
+
 /* Both groups literal: the script is loaded before the first request. */
 static void
 add_alias(apr_array_header_t *lines, const struct cask_config_alias *alias, apr_pool_t *pool)
 {
-    struct cask_spec_app app = {.callable = alias->callable_object};
-    struct cask_config_scope scope;
+    struct cask_spec_app app = {.callable = callable_of(alias)};
     struct stat status;
     size_t len = strlen(alias->target);
 
@@ -49,17 +66,12 @@ add_alias(apr_array_header_t *lines, const struct cask_config_alias *alias, apr_
         (alias->regex != NULL && strchr(alias->target, '$') != NULL)) {
         return;
     }
-    if (app.callable == NULL) {
-        cask_config_scope_of(cask_config_of_server_level(alias->server), &scope);
-        app.callable = scope.callable_object;
-    }
     while (len > 1 && alias->target[len - 1] == '/') {
         len--;
     }
     app.script = apr_pstrmemdup(pool, alias->target, len);
     app.application_group = alias->application_group;
-    if (!cask_expand_is_literal(app.callable) || stat(app.script, &status) != 0 ||
-        !S_ISREG(status.st_mode)) {
+    if (stat(app.script, &status) != 0 || !S_ISREG(status.st_mode)) {
         return;
     }
     *(struct line *)apr_array_push(lines) = (struct line){
@@ -96,6 +108,7 @@ add_imports(apr_array_header_t *lines, const struct cask_config_main *main_confi
             .order = script[i].order,
             .process_group = script[i].process_group,
             .server = script[i].server,
+            .is_import = true,
             .app = {.script = script[i].path,
                     .callable = "",
                     .application_group = script[i].application_group},
@@ -123,18 +136,17 @@ add_app(apr_array_header_t *apps, const struct cask_spec_app *app)
 static void
 give_line(struct cask_config_main *main_config, const struct line *line)
 {
-    bool is_import = line->app.callable[0] == '\0';
     const struct cask_config_group *group;
 
     if (line->process_group[0] == '\0') {
-        if (is_import || !cask_config_restrict_embedded(main_config)) {
+        if (line->is_import || !cask_config_restrict_embedded(main_config)) {
             add_app(main_config->embedded_apps, &line->app);
         }
         return;
     }
     group = apr_hash_get(main_config->groups, line->process_group, APR_HASH_KEY_STRING);
     if (group != NULL && cask_routing_may_use(line->server, group) &&
-        (is_import || group->spec.threads > 0)) {
+        (line->is_import || group->spec.threads > 0)) {
         add_app(group->apps, &line->app);
     }
 }

@@ -315,6 +315,7 @@ cask_script_directives_asked(cmd_parms *cmd, void *dir, const char *line)
     keep_script(cmd, script);
     if (cask_config_is_startup(cmd)) {
         cask_config_main()->asks_scripts = true;
+        cask_config_main()->callables_vary |= scope->dispatch_script == script;
     }
     return NULL;
 }
