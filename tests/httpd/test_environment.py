@@ -14,7 +14,7 @@ def application(environ, start_response):
 
 FILE = """\
 # secrets
-TOKEN=from-file
+PLAIN=from-file
   SPACED = 1
 QUOTED="two words"
 SINGLE='it''s'
@@ -41,7 +41,7 @@ def test_options_and_file(site):
     site.config.top[-1] += "environment=LANG=C.UTF-8"
     site.serve(app)
     found = site.get("/").json()
-    assert found["TOKEN"] == "from-file"
+    assert found["PLAIN"] == "from-file"
     assert found["QUOTED"] == "two words"
     assert found["EMPTY"] == ""
     assert found["BOTH"] == "option"
