@@ -256,12 +256,17 @@ flush_reply(struct cask_wsgi_call *call)
         call, call->exchange->reply_ops->flush(call->exchange->reply, &call->reply_problem));
 }
 
-CASK_GIL_HELD static void
-raise_reply_error(const struct cask_wsgi_call *call, int status)
+/* Ends what cask_wsgi_serve_begin_io() began. 0; -1 with an exception that says what went wrong. */
+CASK_GIL_HELD static int
+end_io(struct cask_wsgi_call *call, int status)
 {
-    const char *text = call->reply_problem.text;
+    if (status != 0) {
+        const char *text = call->reply_problem.text;
 
-    cask_pyerr_set_errno(status, text[0] != '\0' ? text : "the client has gone");
+        cask_pyerr_set_errno(status, text[0] != '\0' ? text : "the client has gone");
+    }
+    cask_wsgi_serve_end_io(call);
+    return status != 0 ? -1 : 0;
 }
 
 int
@@ -283,11 +288,7 @@ cask_wsgi_reply_hint(struct cask_wsgi_call *call, const struct cask_wsgi_head *h
                                                              hint->n_fields, &call->reply_problem));
         cask_gil_retake(state);
     }
-    if (status != 0) {
-        raise_reply_error(call, status);
-    }
-    cask_wsgi_serve_end_io(call);
-    return status != 0 ? -1 : 0;
+    return end_io(call, status);
 }
 
 int
@@ -306,11 +307,7 @@ cask_wsgi_reply_send(struct cask_wsgi_call *call, bool flush)
     }
     cask_gil_retake(state);
     cask_wsgi_reply_reap(call->gate); /* a long stream must not pile up until its end */
-    if (status != 0) {
-        raise_reply_error(call, status);
-    }
-    cask_wsgi_serve_end_io(call);
-    return status != 0 ? -1 : 0;
+    return end_io(call, status);
 }
 
 int
@@ -333,11 +330,7 @@ cask_wsgi_reply_send_file(struct cask_wsgi_call *call, int fd, int64_t offset, i
         (void)note_status(call, status);
     }
     cask_gil_retake(state);
-    if (status != 0) {
-        raise_reply_error(call, status);
-    }
-    cask_wsgi_serve_end_io(call);
-    return status != 0 ? -1 : 0;
+    return end_io(call, status);
 }
 
 int
