@@ -169,7 +169,8 @@ def module_site(world: Path, flavour: Flavour) -> Iterator[Site]:
 
 @pytest.fixture
 def checked(module_site: Site, request: pytest.FixtureRequest) -> Iterator[Site]:
-    """The module's server for one test: no unexpected log line, no gate left closed."""
+    """The module's server for one test: no unexpected log line, no gate left closed, no cookie."""
+    module_site.session.cookies.clear()
     yield module_site
     module_site.failed |= show_log(request.node, module_site)
     module_site.stage.open_all()

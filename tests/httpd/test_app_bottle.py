@@ -25,7 +25,6 @@ def server(module_site):
 
 @pytest.fixture
 def site(server, checked):
-    checked.session.cookies.clear()
     return checked
 
 

@@ -23,7 +23,6 @@ def server(module_site):
 
 @pytest.fixture
 def site(server, checked):
-    checked.session.cookies.clear()
     checked.stage.forget("middleware")
     return checked
 

@@ -47,7 +47,6 @@ def server(module_site, prepared):
 
 @pytest.fixture
 def site(server, checked):
-    checked.session.cookies.clear()
     return checked
 
 

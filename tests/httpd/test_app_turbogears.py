@@ -19,7 +19,6 @@ def server(module_site):
 
 @pytest.fixture
 def site(server, checked):
-    checked.session.cookies.clear()
     return checked
 
 

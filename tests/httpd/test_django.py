@@ -55,7 +55,6 @@ def server(module_site, prepared):
 
 @pytest.fixture
 def site(server, checked):
-    checked.session.cookies.clear()
     return checked
 
 
