@@ -55,6 +55,8 @@ def server(module_site: Site) -> Site:
         f'SetEnvIf Request_URI "^/env/known" GROUP={group} CALL=other',
         f'SetEnvIf Request_URI "^/env/plain" GROUP={group}',
         'SetEnvIf Request_URI "^/env/typo" GROUP=nosuch',
+        'SetEnvIf Request_URI "^/env/again" GROUP=%{ENV:OTHER} OTHER=nosuch',
+        'SetEnvIf Request_URI "^/env/nothing" GROUP=%{NOTHING}',
         "<Location /p/named>\nWSGICallableObject other\nWSGIPassAuthorization On\n</Location>",
         "<Location /p/named/not>\nWSGICallableObject application\n</Location>",
         "<Location /p/env>\nWSGICallableObject %{ENV:UNSET}\n</Location>",
@@ -102,6 +104,8 @@ def test_variables(site: Site) -> None:
         ("/unknown", "CASK0125", "'nosuch'"),
         ("/env/typo", "CASK0125", "'nosuch'"),
         ("/env/unset", "CASK0127", "%{ENV:GROUP}"),
+        ("/env/again", "CASK0127", "%{ENV:GROUP}"),
+        ("/env/nothing", "CASK0127", "%{ENV:GROUP}"),
     ],
 )
 def test_refusals_say_why_once(site: Site, url: str, number: str, words: str) -> None:

@@ -127,10 +127,13 @@ cask_expand_group(const char *value, const struct cask_expand_facts *facts, apr_
         return expand_plain(value, facts, pool);
     }
     value = facts->lookup(facts->context, variable);
-    if (value != NULL && value[0] == '%' && variable_of(value, pool) == NULL) {
-        return expand_plain(value, facts, pool); /* once: a variable may hold %{GLOBAL} */
+    if (value == NULL || value[0] != '%') {
+        return value;
     }
-    return value;
+    if (variable_of(value, pool) != NULL || cask_expand_is_unknown(value)) {
+        return NULL; /* no interpreter is to be called %{ENV:x} */
+    }
+    return expand_plain(value, facts, pool); /* once: a variable may hold %{GLOBAL} */
 }
 
 const char *

@@ -21,7 +21,8 @@ struct cask_expand_facts {
 };
 
 /* A process or application group. Only a value that begins with '%' is expanded, and as a whole; an
- * unknown %{…} stands for itself. NULL when the variable of %{ENV:x} is not set. */
+ * unknown %{…} stands for itself. NULL when the variable of %{ENV:x} is not set, or holds a %{…}
+ * that is another variable or unknown. */
 const char *cask_expand_group(const char *value, const struct cask_expand_facts *facts,
                               apr_pool_t *pool);
 /* A callable: %{ENV:x} only; "application" when the variable is not set. */

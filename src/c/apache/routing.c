@@ -112,8 +112,10 @@ cask_routing_expand(request_rec *r, const char *directive, const char *value,
     const char *name = cask_expand_group(value, facts, r->pool);
 
     if (name == NULL) {
-        cask_logsink_line(r, 127, "%s '%s': the variable is not set for this request", directive,
-                          value);
+        cask_logsink_line(r, 127,
+                          "%s '%s': for this request the variable is not set, or its value is "
+                          "another %%{...} that is not expanded",
+                          directive, value);
     }
     return name;
 }

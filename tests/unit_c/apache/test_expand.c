@@ -62,7 +62,7 @@ test_group(void)
         {"%{RESOURCE}", "one.example:8080|/p/"},
         {"%{ENV:NAME}", "blog"},
         {"%{ENV:GLOBAL}", ""},
-        {"%{ENV:AGAIN}", "%{ENV:NAME}"}, /* once only */
+        {"%{ENV:AGAIN}", NULL}, /* once only */
         {"%{ENV:EMPTY}", ""},
         {"%{ENV:NONE}", NULL},
         {"a-%{SERVER}", "a-%{SERVER}"}, /* as a whole or not at all */
