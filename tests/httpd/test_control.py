@@ -218,3 +218,22 @@ def test_socket_outlives_a_graceful_restart_and_goes_at_the_end(site, control):
     assert control.run("status", "--wait", "20").returncode == 0
     site.stop()
     assert not control.path.exists()
+
+
+@pytest.mark.root
+def test_many_clients_of_others_do_not_keep_root_out(site, control):
+    control.serve("hello.py")
+    crowd = (
+        "import socket, sys, time\n"
+        "all = [socket.socket(socket.AF_UNIX) for _ in range(40)]\n"
+        "[client.connect(sys.argv[1]) for client in all]\n"
+        "print('here', flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    site.root.chmod(0o755)
+    with subprocess.Popen(
+        ["/usr/bin/python3", "-c", crowd, str(control.path)],
+        user="nobody", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline() == b"here\n"
+        assert control.status()["main"]["state"] == "READY"

@@ -33,6 +33,7 @@
 #include "proc/group_status.h"
 
 #define MAX_CLIENTS  32
+#define MAX_OTHERS   16 /* of these, for users other than root and httpd's owner */
 #define LINE_LIMIT   1024u
 #define STACKS_LIMIT (1024u * 1024u) /* of all processes of a group */
 #define BACKLOG      16
@@ -183,6 +184,19 @@ static bool
 may(const struct client *self, const struct cask_group *group)
 {
     return may_all(self) || self->uid == cask_group_uid(group);
+}
+
+/* Too many users with little to say must not keep out those who run the machine. */
+static bool
+is_one_too_many(const struct client *self)
+{
+    size_t n_others = 0;
+
+    for (const struct client *client = self->control->clients; client != NULL;
+         client = client->next) {
+        n_others += may_all(client) ? 0 : 1;
+    }
+    return !may_all(self) && n_others > MAX_OTHERS;
 }
 
 /* The group of this name that is ours; NULL: none, or not for this client, and he is told. */
@@ -464,7 +478,8 @@ on_client(void *context, int listen_fd, short revents)
     client->next = control->clients;
     control->clients = client;
     control->n_clients++;
-    if (cask_net_peer_uid(fd, &client->uid) != 0 ||
+    client->uid = (uid_t)-1;
+    if (cask_net_peer_uid(fd, &client->uid) != 0 || is_one_too_many(client) ||
         cask_loop_timer_new(control->loop, on_deadline, client, &client->deadline) != 0 ||
         cask_loop_watch(control->loop, fd, POLLIN, on_line, client) != 0) {
         client_free(client);
