@@ -160,7 +160,7 @@ def test_good_words_and_the_dump(site: Site) -> None:
         "socket-timeout=1h",
         "queue-timeout=45s",
         "reload-wait=2s",
-        f"preload: {script} application in interpreter %{{GLOBAL}}",
+        f"preload: {script} in interpreter %{{GLOBAL}}",
         "group plain (",
         "processes=1\n threads=15\n stack-size=0\n listen-backlog=100",
         "graceful-timeout=15s\n eviction-timeout=0\n shutdown-timeout=5s\n"

@@ -47,8 +47,9 @@ dump_apps(apr_file_t *out, const apr_array_header_t *list, const char *indent)
     const struct cask_spec_app *apps = (const struct cask_spec_app *)list->elts;
 
     for (int i = 0; i < list->nelts; i++) {
-        apr_file_printf(out, "%spreload: %s %s in interpreter %s\n", indent, apps[i].script,
-                        apps[i].callable, group_text(apps[i].application_group));
+        apr_file_printf(out, "%spreload: %s%s%s in interpreter %s\n", indent, apps[i].script,
+                        *apps[i].callable != '\0' ? " " : "", apps[i].callable,
+                        group_text(apps[i].application_group));
     }
 }
 
