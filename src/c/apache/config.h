@@ -165,8 +165,8 @@ struct cask_config_main {
     const struct cask_python *embedded_python; /* never NULL afterwards; look at its faults */
     apr_array_header_t *embedded_apps;         /* struct cask_spec_app: to load in each child; not
                                                   empty = Python starts in child_init */
-    bool interp_wishes; /* some interpreter asks for a GIL of its own or free threading */
-    bool asks_scripts;  /* so does a script that httpd asks */
+    bool interp_wishes;  /* some interpreter asks for a GIL of its own or free threading */
+    bool asks_scripts;   /* so does a script that httpd asks */
     bool callables_vary; /* directories or dispatch scripts choose callables: what an alias leads to
                             is not known before a request */
     const char *embedded_warnings; /* python_warnings, a line each; NULL: none */
