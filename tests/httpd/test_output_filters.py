@@ -53,8 +53,8 @@ def server(module_site):
         f"CacheRoot {site.root}/cache", "CacheEnable disk /disk",
         f"CacheSocache shmcb:{site.root}/run/socache(600000)", "CacheEnable socache /socache",
         "CacheLock off", "CacheQuickHandler on",
-        f"<VirtualHost 127.0.0.1:{front}>\nProxyPass / http://127.0.0.1:{site.port}/\n"
-        "</VirtualHost>",
+        f"<VirtualHost 127.0.0.1:{front}>\nServerName front.test\n"
+        f"ProxyPass / http://127.0.0.1:{site.port}/\n</VirtualHost>",
     )  # fmt: skip
     (site.apps / "data.bin").write_bytes(b"0123456789" * 10_000)
     site.stage.expect_notes("served")
